@@ -1,0 +1,79 @@
+namespace Marketplace.Core.Api;
+
+/// <summary>A part of a list.</summary>
+/// <typeparam name="T">What is listed.</typeparam>
+/// <param name="Items">The entries.</param>
+/// <param name="Continuation">Give this back as <c>continuation</c> for the next part; absent at the end.</param>
+public sealed record ListResponse<T>(IReadOnlyList<T> Items, string? Continuation = null);
+
+/// <summary>Names an adapter version.</summary>
+/// <param name="Adapter"><c>owner/name</c>.</param>
+/// <param name="Number">1 for the first version.</param>
+/// <param name="Id">40 hexadecimal digits over the manifest.</param>
+public sealed record VersionReference(string Adapter, int Number, string Id);
+
+/// <summary>An adapter in a list.</summary>
+/// <param name="Id"><c>owner/name</c>.</param>
+/// <param name="Private">Seen by its owner only.</param>
+/// <param name="Listed">False once unlisted: hidden from lists, still downloadable.</param>
+/// <param name="BaseModelName">The base model as the publisher spelled it.</param>
+/// <param name="BaseModel">The base model it counts as; absent while the name is unresolved, and then it is in no library.</param>
+/// <param name="Main">The current version.</param>
+/// <param name="Rank">Largest rank of a module.</param>
+/// <param name="Modules">Number of target modules.</param>
+/// <param name="Dtype">Type of the stored factors.</param>
+/// <param name="SizeBytes">Bytes of all files of the current version.</param>
+/// <param name="Warnings">Codes of the current version's warnings.</param>
+/// <param name="License">From the model card.</param>
+/// <param name="Tags">From the model card.</param>
+/// <param name="DerivedBy">The method that made it; absent for a trained adapter.</param>
+/// <param name="CreatedAt">First publication.</param>
+/// <param name="UpdatedAt">Latest change.</param>
+public sealed record AdapterView(
+    string Id, bool Private, bool Listed, string BaseModelName, string? BaseModel, VersionReference? Main,
+    int Rank, int Modules, string Dtype, long SizeBytes, IReadOnlyList<string> Warnings, string? License,
+    IReadOnlyList<string> Tags, string? DerivedBy, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt);
+
+/// <summary>PATCH /api/v1/adapters/{owner}/{name}.</summary>
+/// <param name="Listed">False unlists, true lists again.</param>
+public sealed record UpdateAdapterRequest(bool? Listed = null);
+
+/// <summary>An adapter version.</summary>
+/// <param name="Adapter"><c>owner/name</c>.</param>
+/// <param name="Number">1 for the first version.</param>
+/// <param name="Id">40 hexadecimal digits over the manifest.</param>
+/// <param name="Parent">Id of the version before.</param>
+/// <param name="CreatedAt">When it was published.</param>
+/// <param name="PublishedBy">Account that published it.</param>
+/// <param name="Message">The publisher's line about it.</param>
+/// <param name="Files">Its files.</param>
+/// <param name="Lineage">How it was derived; absent for a trained adapter.</param>
+public sealed record VersionView(
+    string Adapter, int Number, string Id, string? Parent, DateTimeOffset CreatedAt, string PublishedBy, string? Message,
+    IReadOnlyList<FileView> Files, LineageView? Lineage);
+
+/// <summary>A file of a version.</summary>
+/// <param name="Path">Path within the adapter.</param>
+/// <param name="Size">Bytes.</param>
+/// <param name="Sha256">Digest of the bytes.</param>
+/// <param name="GitSha1">What git calls the same bytes.</param>
+public sealed record FileView(string Path, long Size, string Sha256, string GitSha1);
+
+/// <summary>Parents and method of a derived version.</summary>
+/// <param name="Method">Merge method, or <c>genknowsub</c>.</param>
+/// <param name="Parents">The versions it was made from, as far as the caller may see them.</param>
+/// <param name="Recipe">The canonical recipe as JSON text; absent when it names adapters the caller may not see.</param>
+/// <param name="Kernel">Version, device kind and instruction set of the kernels that computed it.</param>
+public sealed record LineageView(string Method, IReadOnlyList<LineageParentView> Parents, string? Recipe, string? Kernel);
+
+/// <summary>One parent.</summary>
+/// <param name="Version">The version that went in.</param>
+/// <param name="Weight">With this weight.</param>
+/// <param name="Role">input, target or general.</param>
+public sealed record LineageParentView(VersionReference Version, double Weight, string Role);
+
+/// <summary>A neighbour of an adapter within its library.</summary>
+/// <param name="Version">The neighbour.</param>
+/// <param name="Cosine">Global cosine of ΔW, −1 to 1.</param>
+/// <param name="RelativeDistance">|ΔW₁ − ΔW₂| ∕ |ΔW₁|; near 0 for a re-upload.</param>
+public sealed record SimilarView(VersionReference Version, double Cosine, double RelativeDistance);

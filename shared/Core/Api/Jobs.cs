@@ -1,0 +1,115 @@
+using System.Text.Json;
+
+namespace Marketplace.Core.Api;
+
+/// <summary>Where a job's result is published.</summary>
+/// <param name="Adapter"><c>owner/name</c> of the result; the owner must be the caller's account.</param>
+/// <param name="Private">Whether only the owner may see it.</param>
+public sealed record OutputRequest(string Adapter, bool Private = false);
+
+/// <summary>An adapter version with a weight.</summary>
+/// <param name="Adapter"><c>owner/name</c>, or <c>owner/name@revision</c> (number, version id or tag); the current version if none is given.</param>
+/// <param name="Weight">Factor of its ΔW.</param>
+public sealed record WeightedAdapter(string Adapter, double Weight = 1);
+
+/// <summary>POST /api/v1/merges.</summary>
+/// <param name="Method">linear, cat or svd.</param>
+/// <param name="Inputs">What to merge.</param>
+/// <param name="Output">Where the result goes.</param>
+/// <param name="Rank">Fixed rank of the result.</param>
+/// <param name="Energy">Instead: the smallest rank that keeps this share of |ΔW|².</param>
+/// <param name="Normalize">Divide by the sum of weights; the method's default if absent (linear does, the others don't).</param>
+/// <param name="Dtype">auto (the widest input type), F32, BF16 or F16.</param>
+public sealed record MergeRequest(
+    string Method, IReadOnlyList<WeightedAdapter> Inputs, OutputRequest Output,
+    int? Rank = null, double? Energy = null, bool? Normalize = null, string Dtype = "auto");
+
+/// <summary>POST /api/v1/subtractions: ΔW of the target minus β times the weighted mean of the general adapters' ΔW.</summary>
+/// <param name="Target">The task adapter.</param>
+/// <param name="General">The general-knowledge adapters.</param>
+/// <param name="Output">Where the residual goes.</param>
+/// <param name="Beta">How much is subtracted.</param>
+/// <param name="Rank">Fixed rank of the residual.</param>
+/// <param name="Energy">Instead: the smallest rank that keeps this share of |ΔW|². Without either the residual is exact.</param>
+/// <param name="Dtype">auto (the widest input type), F32, BF16 or F16.</param>
+public sealed record SubtractionRequest(
+    string Target, IReadOnlyList<WeightedAdapter> General, OutputRequest Output,
+    double Beta = 1, int? Rank = null, double? Energy = null, string Dtype = "auto");
+
+/// <summary>POST /api/v1/clusterings.</summary>
+/// <param name="BaseModel">Whose library is clustered.</param>
+/// <param name="Similarity">delta (cosine of ΔW) or flatAb (as published: flattened, sparsified A and B).</param>
+/// <param name="K">Number of clusters; chosen by silhouette if absent.</param>
+/// <param name="Scope">public (public adapters; everybody sees the snapshot) or mine (the caller's private ones too; only the caller sees it).</param>
+public sealed record ClusteringRequest(string BaseModel, string Similarity = "delta", int? K = null, string Scope = "public");
+
+/// <summary>A job.</summary>
+/// <param name="JobId">Keyed hash of the canonical request: asking twice is asking once.</param>
+/// <param name="Kind">merge, subtraction or clustering.</param>
+/// <param name="Status">queued, running, succeeded, failed or cancelled.</param>
+/// <param name="Attempt">1 for the first; asking again after a failure starts the next.</param>
+/// <param name="Sequence">Grows with every change; the id of the server-sent event.</param>
+/// <param name="Progress">How far it is.</param>
+/// <param name="CreatedAt">When it was first asked for.</param>
+/// <param name="StartedAt">When the current attempt began.</param>
+/// <param name="FinishedAt">When it ended.</param>
+/// <param name="Request">The canonical request, inputs resolved to versions.</param>
+/// <param name="Result">What came of it: see <see cref="DerivedResult"/>, <see cref="ClusteringResult"/>.</param>
+/// <param name="Code">Why it failed.</param>
+/// <param name="Detail">The same in words.</param>
+public sealed record JobView(
+    string JobId, string Kind, string Status, int Attempt, long Sequence, JobProgressView? Progress,
+    DateTimeOffset CreatedAt, DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt,
+    JsonElement Request, JsonElement? Result, string? Code, string? Detail);
+
+/// <summary>How far a job is.</summary>
+/// <param name="Done">Finished steps.</param>
+/// <param name="Total">All steps.</param>
+/// <param name="Current">What is being worked on, such as a module's name.</param>
+/// <param name="EtaSeconds">Estimated seconds to go.</param>
+public sealed record JobProgressView(int Done, int Total, string? Current, double? EtaSeconds);
+
+/// <summary>Result of a merge or a subtraction.</summary>
+/// <param name="Version">The version that was published.</param>
+/// <param name="Rank">Rank of the factors as exported.</param>
+/// <param name="Modules">Number of modules.</param>
+/// <param name="RelativeDiscarded">Share of |ΔW| lost by truncation: √(Σ discarded² ∕ Σ total²).</param>
+/// <param name="NotMerged">Tensors of the inputs that have no place in the result, as <c>adapter: tensor</c>.</param>
+/// <param name="Seconds">Time of the computation.</param>
+public sealed record DerivedResult(
+    VersionReference Version, int Rank, int Modules, double RelativeDiscarded, IReadOnlyList<string> NotMerged, double Seconds);
+
+/// <summary>Result of a clustering.</summary>
+/// <param name="SnapshotId">The snapshot, at /api/v1/clusterings/{id}.</param>
+public sealed record ClusteringResult(string SnapshotId);
+
+/// <summary>A library's clusters at one moment.</summary>
+/// <param name="Id">Names the snapshot.</param>
+/// <param name="BaseModel">Whose library.</param>
+/// <param name="Similarity">delta or flatAb.</param>
+/// <param name="Scope">public, or the owner whose private adapters are included.</param>
+/// <param name="K">Number of clusters.</param>
+/// <param name="Silhouette">Mean silhouette on 1 − cosine; absent when it is undefined.</param>
+/// <param name="Inertia">Sum of squared distances to the centroids, in the space of similarity rows.</param>
+/// <param name="CreatedAt">When it was computed.</param>
+/// <param name="Clusters">The clusters.</param>
+/// <param name="Excluded">Members that could not take part, and why.</param>
+public sealed record ClusterSnapshotView(
+    string Id, string BaseModel, string Similarity, string Scope, int K, double? Silhouette, double Inertia,
+    DateTimeOffset CreatedAt, IReadOnlyList<ClusterView> Clusters, IReadOnlyList<ExcludedView> Excluded);
+
+/// <summary>One cluster.</summary>
+/// <param name="Name">c0, c1, … by first appearance in the order of adapter names.</param>
+/// <param name="Medoid">The member most similar to the others.</param>
+/// <param name="Members">All members, by name.</param>
+public sealed record ClusterView(string Name, VersionReference Medoid, IReadOnlyList<ClusterMemberView> Members);
+
+/// <summary>A member of a cluster.</summary>
+/// <param name="Version">The version that was compared.</param>
+/// <param name="MedoidCosine">Its similarity to the medoid.</param>
+public sealed record ClusterMemberView(VersionReference Version, double MedoidCosine);
+
+/// <summary>A member of the library that was left out.</summary>
+/// <param name="Version">The version.</param>
+/// <param name="Reason">Why, in words.</param>
+public sealed record ExcludedView(VersionReference Version, string Reason);
