@@ -1,0 +1,148 @@
+using System.Collections.Immutable;
+using System.Numerics.Tensors;
+
+namespace Marketplace.Core.Algebra;
+
+/// <summary>A partition of points into k clusters.</summary>
+/// <param name="Labels">The cluster of each point, numbered by first appearance.</param>
+/// <param name="Centroids">The mean of each cluster, shape (k, dimensions).</param>
+/// <param name="Inertia">Σ squared distances of the points to their centroids.</param>
+public sealed record Partition(ImmutableArray<int> Labels, Matrix Centroids, double Inertia);
+
+/// <summary>
+/// K-means: greedy k-means++ seeding, then Lloyd's iteration until no label changes, from several starts; the lowest inertia wins,
+/// the earlier start among equals. A cluster that runs empty takes over the point farthest from its centroid.
+/// </summary>
+public static class KMeans
+{
+    private const int MaxIterations = 300;
+
+    /// <summary>Partitions the rows of <paramref name="points"/>.</summary>
+    /// <param name="points">Shape (n, dimensions).</param>
+    /// <param name="k">Number of clusters, 1 … n.</param>
+    /// <param name="seed">Seed of the random starts.</param>
+    /// <param name="starts">Number of starts.</param>
+    public static Partition Run(Matrix points, int k, ulong seed = 42, int starts = 10)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(k, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(k, points.Rows);
+        ArgumentOutOfRangeException.ThrowIfLessThan(starts, 1);
+        return Enumerable.Range(0, starts)
+            .Select(start => Lloyd(points, Seed(points, k, new Philox(seed, $"k-means start {start}"))))
+            .MinBy(p => p.Inertia)!;
+    }
+
+    // Each next centre is the best of a few candidates drawn with probability proportional to the squared distance.
+    private static Matrix Seed(Matrix points, int k, Philox random)
+    {
+        var centroids = new Matrix(k, points.Columns);
+        var nearest = Enumerable.Repeat(double.PositiveInfinity, points.Rows).ToArray();
+        var candidates = 2 + (int)Math.Log(k);
+        for (var c = 0; c < k; c++)
+        {
+            double[]? best = null;
+            var chosen = 0;
+            for (var trial = 0; trial < (c == 0 ? 1 : candidates); trial++)
+            {
+                var candidate = c == 0 ? random.NextIndex(points.Rows) : Draw(nearest, random);
+                var distances = new double[points.Rows];
+                for (var i = 0; i < distances.Length; i++)
+                    distances[i] = Math.Min(nearest[i], SquaredDistance(points.Row(i), points.Row(candidate)));
+                if (best is null || distances.Sum() < best.Sum())
+                    (best, chosen) = (distances, candidate);
+            }
+            nearest = best!;
+            points.Row(chosen).CopyTo(centroids.Row(c));
+        }
+        return centroids;
+    }
+
+    private static int Draw(double[] weights, Philox random)
+    {
+        var target = random.NextDouble() * weights.Sum();
+        for (var i = 0; i < weights.Length; i++)
+        {
+            target -= weights[i];
+            if (target < 0)
+                return i;
+        }
+        return weights.Length - 1;
+    }
+
+    private static Partition Lloyd(Matrix points, Matrix centroids)
+    {
+        var labels = new int[points.Rows];
+        var distances = new double[points.Rows];
+        Assign(points, centroids, labels, distances);
+        for (var iteration = 0; iteration < MaxIterations; iteration++)
+        {
+            Relocate(labels, distances, centroids.Rows);
+            Average(points, labels, centroids);
+            if (!Assign(points, centroids, labels, distances))
+                break;
+        }
+        return Renumber(labels, centroids, distances.Sum());
+    }
+
+    private static bool Assign(Matrix points, Matrix centroids, int[] labels, double[] distances)
+    {
+        var changed = false;
+        for (var i = 0; i < labels.Length; i++)
+        {
+            var (best, distance) = (0, double.PositiveInfinity);
+            for (var c = 0; c < centroids.Rows; c++)
+            {
+                var d = SquaredDistance(points.Row(i), centroids.Row(c));
+                if (d < distance)
+                    (best, distance) = (c, d);
+            }
+            changed |= labels[i] != best;
+            (labels[i], distances[i]) = (best, distance);
+        }
+        return changed;
+    }
+
+    private static void Relocate(int[] labels, double[] distances, int k)
+    {
+        var sizes = new int[k];
+        foreach (var label in labels)
+            sizes[label]++;
+        for (var c = 0; c < k; c++)
+        {
+            if (sizes[c] > 0)
+                continue;
+            var farthest = Enumerable.Range(0, labels.Length).Where(i => sizes[labels[i]] > 1).MaxBy(i => distances[i]);
+            sizes[labels[farthest]]--;
+            (labels[farthest], distances[farthest], sizes[c]) = (c, 0, 1);
+        }
+    }
+
+    private static void Average(Matrix points, int[] labels, Matrix centroids)
+    {
+        Array.Clear(centroids.Values);
+        var sizes = new int[centroids.Rows];
+        for (var i = 0; i < labels.Length; i++)
+        {
+            MatrixMath.AddScaled(points.Row(i), 1, centroids.Row(labels[i]));
+            sizes[labels[i]]++;
+        }
+        for (var c = 0; c < sizes.Length; c++)
+            TensorPrimitives.Divide(centroids.Row(c), sizes[c], centroids.Row(c));
+    }
+
+    private static Partition Renumber(int[] labels, Matrix centroids, double inertia)
+    {
+        var order = labels.Distinct().ToList();
+        order.AddRange(Enumerable.Range(0, centroids.Rows).Except(order)); // clusters left empty by duplicate points
+        var renumbered = new Matrix(centroids.Rows, centroids.Columns);
+        for (var c = 0; c < order.Count; c++)
+            centroids.Row(order[c]).CopyTo(renumbered.Row(c));
+        return new([.. labels.Select(l => order.IndexOf(l))], renumbered, inertia);
+    }
+
+    private static double SquaredDistance(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
+    {
+        var distance = TensorPrimitives.Distance(x, y);
+        return distance * distance;
+    }
+}

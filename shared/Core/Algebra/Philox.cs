@@ -1,0 +1,69 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Marketplace.Core.Algebra;
+
+/// <summary>
+/// Philox4x32-10 (Salmon et al., SC 2011): a counter-based generator of random numbers that are the same on every machine and in
+/// every version of the runtime. Each use draws from a stream of its own, named by a seed and a text, so that no result depends on
+/// the order in which things are processed.
+/// </summary>
+public sealed class Philox
+{
+    private readonly uint[] block = new uint[4];
+    private readonly uint key0;
+    private readonly uint key1;
+    private ulong counter;
+    private int used = 4;
+
+    /// <summary>A stream.</summary>
+    /// <param name="seed">The user's seed.</param>
+    /// <param name="stream">What the numbers are for, such as a method and the name of a tensor.</param>
+    public Philox(ulong seed, string stream)
+    {
+        var text = Encoding.UTF8.GetBytes(stream);
+        var input = new byte[8 + text.Length];
+        BinaryPrimitives.WriteUInt64LittleEndian(input, seed);
+        text.CopyTo(input, 8);
+        var hash = SHA256.HashData(input);
+        key0 = BinaryPrimitives.ReadUInt32LittleEndian(hash);
+        key1 = BinaryPrimitives.ReadUInt32LittleEndian(hash.AsSpan(4));
+    }
+
+    /// <summary>32 random bits.</summary>
+    public uint NextUInt32()
+    {
+        if (used == 4)
+        {
+            (block[0], block[1], block[2], block[3]) = ((uint)counter, (uint)(counter >> 32), 0, 0);
+            Encrypt(block, key0, key1);
+            counter++;
+            used = 0;
+        }
+        return block[used++];
+    }
+
+    /// <summary>A number in [0, 1) with 53 random bits.</summary>
+    public double NextDouble()
+    {
+        ulong high = NextUInt32(), low = NextUInt32();
+        return (((high << 32) | low) >> 11) * (1.0 / (1UL << 53));
+    }
+
+    /// <summary>A number in 0 … <paramref name="count"/> − 1.</summary>
+    public int NextIndex(int count) => (int)(NextDouble() * count);
+
+    /// <summary>The ten rounds: turns a counter of four words into four random words, in place.</summary>
+    internal static void Encrypt(Span<uint> c, uint key0, uint key1)
+    {
+        for (var round = 0; round < 10; round++)
+        {
+            var (product0, product1) = (0xD2511F53UL * c[0], 0xCD9E8D57UL * c[2]);
+            (c[0], c[1], c[2], c[3]) =
+                ((uint)(product1 >> 32) ^ c[1] ^ key0, (uint)product1, (uint)(product0 >> 32) ^ c[3] ^ key1, (uint)product0);
+            key0 += 0x9E3779B9;
+            key1 += 0xBB67AE85;
+        }
+    }
+}

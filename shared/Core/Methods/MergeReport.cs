@@ -1,0 +1,36 @@
+using System.Collections.Immutable;
+
+namespace Marketplace.Core.Methods;
+
+/// <summary>What became of one module.</summary>
+/// <param name="Module">Its name.</param>
+/// <param name="RankIn">Sum of the ranks that went in.</param>
+/// <param name="RankOut">Rank of the result.</param>
+/// <param name="Norm">|ΔW| of the exact sum.</param>
+/// <param name="DiscardedNorm">|ΔW − result|.</param>
+/// <param name="MissingIn">Indices of the inputs that lack the module; they counted as zero.</param>
+public sealed record ModuleReport(string Module, int RankIn, int RankOut, double Norm, double DiscardedNorm, ImmutableArray<int> MissingIn)
+{
+    /// <summary>The share of |ΔW|² that was discarded.</summary>
+    public double DiscardedEnergy => Norm == 0 ? 0 : DiscardedNorm / Norm * (DiscardedNorm / Norm);
+}
+
+/// <summary>What became of all modules, and what could not take part.</summary>
+/// <param name="Modules">One report per module, in ordinal order.</param>
+/// <param name="NotMerged">For each input, the tensors that are no LoRA factors and so have no place in the result.</param>
+public sealed record MergeReport(ImmutableArray<ModuleReport> Modules, ImmutableArray<ImmutableArray<string>> NotMerged)
+{
+    /// <summary>|ΔW| of the exact sum over all modules.</summary>
+    public double Norm => Root(m => m.Norm);
+
+    /// <summary>|ΔW − result| over all modules.</summary>
+    public double DiscardedNorm => Root(m => m.DiscardedNorm);
+
+    /// <summary>√(Σ discarded² ∕ Σ total²).</summary>
+    public double RelativeDiscarded => Norm == 0 ? 0 : DiscardedNorm / Norm;
+
+    /// <summary>The largest rank of any module.</summary>
+    public int MaxRank => Modules.Max(m => m.RankOut);
+
+    private double Root(Func<ModuleReport, double> norm) => Math.Sqrt(Modules.Sum(m => norm(m) * norm(m)));
+}
