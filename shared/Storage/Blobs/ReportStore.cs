@@ -1,0 +1,20 @@
+using Azure.Storage.Blobs;
+
+namespace Marketplace.Storage;
+
+/// <summary>Validation reports by upload, of refused uploads too.</summary>
+public sealed class ReportStore
+{
+    private readonly BlobContainerClient container;
+
+    internal ReportStore(BlobContainerClient container) => this.container = container;
+
+    /// <summary>Stores the report of an upload; validating again replaces it.</summary>
+    public async Task PutAsync(string uploadId, string json, CancellationToken ct = default) =>
+        await Blob(uploadId).UploadAsync(BinaryData.FromString(json), overwrite: true, ct);
+
+    /// <summary>Reads the report of an upload; null if it was not validated.</summary>
+    public async Task<string?> ReadAsync(string uploadId, CancellationToken ct = default) => (await Blob(uploadId).ReadAsync(ct))?.ToString();
+
+    private BlobClient Blob(string uploadId) => container.GetBlobClient($"{uploadId}.json");
+}

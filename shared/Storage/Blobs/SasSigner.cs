@@ -1,0 +1,52 @@
+using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
+using Azure.Storage.Sas;
+
+namespace Marketplace.Storage;
+
+/// <summary>Signs addresses of single blobs: with the account key of a connection string, or with a delegated key of our identity.</summary>
+internal sealed class SasSigner(BlobServiceClient service, TimeProvider clock)
+{
+    private static readonly TimeSpan KeyLifetime = TimeSpan.FromHours(6);
+    private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(5);
+
+    private readonly SemaphoreSlim gate = new(1, 1);
+    private UserDelegationKey? delegated;
+
+    public async Task<Uri> SignAsync(
+        BlobClient blob, BlobSasPermissions permissions, DateTimeOffset expires, string? contentDisposition, CancellationToken ct)
+    {
+        var sas = new BlobSasBuilder(permissions, expires)
+        {
+            BlobContainerName = blob.BlobContainerName,
+            BlobName = blob.Name,
+            Resource = "b",
+            ContentDisposition = contentDisposition,
+            Protocol = blob.Uri.Scheme == "https" ? SasProtocol.Https : SasProtocol.HttpsAndHttp,
+        };
+        if (blob.CanGenerateSasUri)
+            return blob.GenerateSasUri(sas);
+        var key = await DelegatedKeyAsync(expires, ct);
+        return new BlobUriBuilder(blob.Uri) { Sas = sas.ToSasQueryParameters(key, service.AccountName) }.ToUri();
+    }
+
+    private async Task<UserDelegationKey> DelegatedKeyAsync(DateTimeOffset expires, CancellationToken ct)
+    {
+        await gate.WaitAsync(ct);
+        try
+        {
+            if (delegated is null || delegated.SignedExpiresOn < expires)
+            {
+                var now = clock.GetUtcNow();
+                var until = expires > now + KeyLifetime ? expires : now + KeyLifetime;
+                var options = new BlobGetUserDelegationKeyOptions(until) { StartsOn = now - ClockSkew };
+                delegated = await service.GetUserDelegationKeyAsync(options, ct);
+            }
+            return delegated;
+        }
+        finally
+        {
+            gate.Release();
+        }
+    }
+}

@@ -1,0 +1,23 @@
+namespace Marketplace.Storage;
+
+/// <summary>Who asks. Anonymous callers have neither owner nor scope.</summary>
+public sealed record Caller(string? Owner, KeyScope? Scope)
+{
+    /// <summary>A caller without a key.</summary>
+    public static Caller Anonymous { get; } = new(null, null);
+
+    /// <summary>Whether the caller sees and manages everything.</summary>
+    public bool IsAdmin => Scope == KeyScope.Admin;
+
+    /// <summary>Whether the caller is the account <paramref name="owner"/>.</summary>
+    public bool Is(string? owner) => Owner is not null && string.Equals(Owner, owner, StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>Whether the caller's key includes <paramref name="scope"/>.</summary>
+    public bool Has(KeyScope scope) => Scope >= scope;
+
+    /// <summary>Whether something of <paramref name="owner"/> exists for the caller.</summary>
+    public bool CanSee(string owner, bool isPrivate) => !isPrivate || IsAdmin || Is(owner);
+
+    /// <summary>Whether the adapter exists for the caller.</summary>
+    public bool CanSee(AdapterRecord adapter) => CanSee(adapter.Id.Owner, adapter.Private);
+}

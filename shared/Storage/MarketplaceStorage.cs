@@ -1,0 +1,131 @@
+using Azure.Data.Tables;
+using Azure.Storage.Blobs;
+using Azure.Storage.Queues;
+
+namespace Marketplace.Storage;
+
+/// <summary>The marketplace's data: one store for each kind, over the clients of one storage account.</summary>
+public sealed class MarketplaceStorage
+{
+    private readonly List<BlobContainerClient> containers = [];
+    private readonly List<Table> tables = [];
+
+    /// <summary>Stores at the place that <paramref name="options"/> name. Nothing is contacted yet.</summary>
+    /// <exception cref="ArgumentException">The options name no place, or the namespace is not one.</exception>
+    public MarketplaceStorage(StorageOptions options, TimeProvider? clock = null)
+    {
+        (Options, Clock) = (options, clock ?? TimeProvider.System);
+        var names = new Names(options.Namespace);
+        var (blobs, queues, tableService) = Clients(options);
+        BlobContainerClient Container(string name) => Kept(containers, blobs.GetBlobContainerClient(names.Container(name)));
+        Table Named(string name) => Kept(tables, new Table(tableService.GetTableClient(names.Table(name))));
+
+        var signer = new SasSigner(blobs, Clock);
+        Content = new ContentStore(Container("content"), signer, Clock);
+        Staging = new StagingStore(Container("staging"), signer);
+        Derived = new DerivedStore(Container("derived"));
+        Reports = new ReportStore(Container("reports"));
+        Keys = new KeyStore(Named("keys"), Clock);
+        Publishers = new PublisherStore(Named("publishers"), Clock);
+        Libraries = new LibraryStore(Named("libraries"), Named("snapshots"), Container("snapshots"));
+        Adapters = new AdapterStore(Named("adapters"), Libraries);
+        Tags = new TagStore(Named("tags"));
+        Versions = new VersionStore(Named("versions"), Adapters, Tags);
+        Uploads = new UploadStore(Named("uploads"));
+        ContentIndex = new ContentIndex(Named("contents"), Versions);
+        BaseModels = new BaseModelStore(Named("basemodels"), Clock);
+        Jobs = new JobStore(Named("jobs"), Named("secrets"), Clock);
+        Audit = new AuditLog(Named("audit"));
+        Queues = new JobQueue(queues, names, options);
+        Catalogue = new Catalogue(this);
+        Commit = new VersionCommit(this);
+        Sweep = new Sweep(this);
+    }
+
+    /// <summary>Bytes by digest.</summary>
+    public ContentStore Content { get; }
+
+    /// <summary>Bytes on their way in.</summary>
+    public StagingStore Staging { get; }
+
+    /// <summary>Results of analysis.</summary>
+    public DerivedStore Derived { get; }
+
+    /// <summary>Validation reports.</summary>
+    public ReportStore Reports { get; }
+
+    /// <summary>API keys.</summary>
+    public KeyStore Keys { get; }
+
+    /// <summary>Accounts.</summary>
+    public PublisherStore Publishers { get; }
+
+    /// <summary>Adapters and their pointers.</summary>
+    public AdapterStore Adapters { get; }
+
+    /// <summary>Versions.</summary>
+    public VersionStore Versions { get; }
+
+    /// <summary>Names of versions.</summary>
+    public TagStore Tags { get; }
+
+    /// <summary>Uploads.</summary>
+    public UploadStore Uploads { get; }
+
+    /// <summary>Uses of bytes.</summary>
+    public ContentIndex ContentIndex { get; }
+
+    /// <summary>Base models and aliases.</summary>
+    public BaseModelStore BaseModels { get; }
+
+    /// <summary>Libraries and clusterings.</summary>
+    public LibraryStore Libraries { get; }
+
+    /// <summary>Jobs.</summary>
+    public JobStore Jobs { get; }
+
+    /// <summary>Audit events.</summary>
+    public AuditLog Audit { get; }
+
+    /// <summary>Queues.</summary>
+    public JobQueue Queues { get; }
+
+    /// <summary>Visibility and aliases of adapters.</summary>
+    public Catalogue Catalogue { get; }
+
+    /// <summary>Publishing.</summary>
+    public VersionCommit Commit { get; }
+
+    /// <summary>Removal of what nothing refers to.</summary>
+    public Sweep Sweep { get; }
+
+    /// <summary>The options in force.</summary>
+    public StorageOptions Options { get; }
+
+    internal TimeProvider Clock { get; }
+
+    /// <summary>Creates the containers, tables and queues that are missing.</summary>
+    public Task CreateAllAsync(CancellationToken ct = default) => Task.WhenAll(
+    [
+        .. containers.Select(c => c.CreateIfNotExistsAsync(cancellationToken: ct)),
+        .. tables.Select(t => t.CreateAsync(ct)),
+        .. QueueNames.All.SelectMany(q => new[] { q, QueueNames.Poison(q) }).Select(q => Queues.Client(q).CreateIfNotExistsAsync(cancellationToken: ct)),
+    ]);
+
+    private static (BlobServiceClient, QueueServiceClient, TableServiceClient) Clients(StorageOptions options)
+    {
+        var messages = new QueueClientOptions { MessageEncoding = QueueMessageEncoding.Base64 };
+        if (options.ConnectionString is { Length: > 0 } connection)
+            return (new(connection), new(connection, messages), new(connection));
+        if (options is not { BlobServiceUri: { } blob, QueueServiceUri: { } queue, TableServiceUri: { } table })
+            throw new ArgumentException("Storage needs a connection string, or the addresses of its blob, queue and table services.", nameof(options));
+        var credential = options.Credential();
+        return (new(blob, credential), new(queue, credential, messages), new(table, credential));
+    }
+
+    private static T Kept<T>(List<T> list, T item)
+    {
+        list.Add(item);
+        return item;
+    }
+}

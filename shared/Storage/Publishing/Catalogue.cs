@@ -1,0 +1,88 @@
+using Marketplace.Core;
+
+namespace Marketplace.Storage;
+
+/// <summary>Changes that concern an adapter's row and its place in a library at once. The row is the truth; the library follows.</summary>
+public sealed class Catalogue
+{
+    private readonly MarketplaceStorage storage;
+
+    internal Catalogue(MarketplaceStorage storage) => this.storage = storage;
+
+    /// <summary>
+    /// Changes who sees an adapter; null leaves as it is. Returns the changed adapter, or null if there is none. When it becomes private,
+    /// the library entry goes first, so that at no time the library shows what the row hides.
+    /// </summary>
+    public async Task<AdapterRecord?> SetVisibilityAsync(AdapterId id, bool? isPrivate = null, bool? listed = null, CancellationToken ct = default)
+    {
+        while (await storage.Adapters.GetAsync(id, ct) is { } adapter)
+        {
+            if (isPrivate == true && adapter.BaseModel is { } baseModel)
+                await storage.Libraries.RemoveMemberAsync(baseModel, id, ct);
+            var changed = adapter with
+            {
+                Private = isPrivate ?? adapter.Private,
+                Listed = listed ?? adapter.Listed,
+                UpdatedAt = storage.Clock.GetUtcNow(),
+            };
+            if (await storage.Adapters.UpdateAsync(changed, ct) != UpdateResult.Updated)
+                continue;
+            await SyncLibraryAsync(id, [], ct);
+            return changed;
+        }
+        return null;
+    }
+
+    /// <summary>
+    /// Confirms an alias and puts the adapters that it newly resolves into their library: those of its owner, or with an alias for
+    /// everybody those of all. Returns the adapters that joined.
+    /// </summary>
+    public async Task<IReadOnlyList<AdapterId>> ConfirmAliasAsync(BaseModelAlias alias, CancellationToken ct = default)
+    {
+        await storage.BaseModels.ConfirmAliasAsync(alias, ct);
+        var joined = new List<AdapterId>();
+        await foreach (var adapter in storage.Adapters.ListUnresolvedAsync(alias.Owner, ct))
+        {
+            if (BaseModelStore.Normalize(adapter.BaseModelName) == BaseModelStore.Normalize(alias.Spelling) && await JoinAsync(adapter.Id, ct))
+                joined.Add(adapter.Id);
+        }
+        return joined;
+    }
+
+    /// <summary>
+    /// Makes the libraries agree with the adapter's row: it is a member of its base model's library, and of none of
+    /// <paramref name="others"/>. Looks again after writing, because the row may have changed meanwhile.
+    /// </summary>
+    internal async Task SyncLibraryAsync(AdapterId id, IReadOnlyList<string?> others, CancellationToken ct)
+    {
+        var stale = others.OfType<string>().ToHashSet(StringComparer.OrdinalIgnoreCase);
+        var adapter = await storage.Adapters.GetAsync(id, ct);
+        while (true)
+        {
+            if (adapter is { BaseModel: { } baseModel, Main: { } main } && await storage.Versions.GetAsync(id, main.Number, ct) is { } version)
+                await storage.Libraries.PutMemberAsync(new LibraryMember(baseModel, adapter.Id, adapter.Private, main, version.Weights, version.Config), ct);
+            foreach (var other in stale.Where(s => !string.Equals(s, adapter?.BaseModel, StringComparison.OrdinalIgnoreCase)))
+                await storage.Libraries.RemoveMemberAsync(other, id, ct);
+            var now = await storage.Adapters.GetAsync(id, ct);
+            if (now?.ETag == adapter?.ETag)
+                return;
+            if (adapter?.BaseModel is { } left)
+                stale.Add(left);
+            adapter = now;
+        }
+    }
+
+    private async Task<bool> JoinAsync(AdapterId id, CancellationToken ct)
+    {
+        while (await storage.Adapters.GetAsync(id, ct) is { BaseModel: null } adapter)
+        {
+            if (await storage.BaseModels.ResolveAsync(adapter.BaseModelName, id.Owner, ct) is not { } baseModel)
+                return false;
+            if (await storage.Adapters.UpdateAsync(adapter with { BaseModel = baseModel, UpdatedAt = storage.Clock.GetUtcNow() }, ct) != UpdateResult.Updated)
+                continue;
+            await SyncLibraryAsync(id, [], ct);
+            return true;
+        }
+        return false;
+    }
+}

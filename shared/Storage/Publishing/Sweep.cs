@@ -1,0 +1,75 @@
+using Azure;
+
+namespace Marketplace.Storage;
+
+/// <summary>What a sweep removed.</summary>
+public sealed record SweepResult(int ExpiredUploads, int StagedFiles, int ContentBlobs, int DerivedSets);
+
+/// <summary>Removes what nothing refers to: bytes of uploads that are over, and content that no version uses.</summary>
+public sealed class Sweep
+{
+    private readonly MarketplaceStorage storage;
+
+    internal Sweep(MarketplaceStorage storage) => this.storage = storage;
+
+    /// <summary>Sweeps once. Several sweeps may run at a time, beside any number of publishers.</summary>
+    public async Task<SweepResult> SweepAsync(DateTimeOffset now, CancellationToken ct = default)
+    {
+        var before = now - storage.Options.SweepGrace;
+        return new SweepResult(await ExpireAsync(now, ct), await SweepStagingAsync(before, ct), await SweepContentAsync(before, ct), await SweepDerivedAsync(before, ct));
+    }
+
+    private async Task<int> ExpireAsync(DateTimeOffset now, CancellationToken ct)
+    {
+        var expired = 0;
+        await foreach (var upload in storage.Uploads.ListExpiredAsync(now, ct))
+            expired += await storage.Uploads.UpdateAsync(upload with { State = UploadState.Expired }, ct) == UpdateResult.Updated ? 1 : 0;
+        return expired;
+    }
+
+    /// <summary>
+    /// Goes by what is staged, not by the rows: a signed address may be used after its upload ended, and then the next sweep finds it.
+    /// </summary>
+    private async Task<int> SweepStagingAsync(DateTimeOffset before, CancellationToken ct)
+    {
+        var deleted = 0;
+        var seen = new HashSet<string>(StringComparer.Ordinal);
+        await foreach (var file in storage.Staging.ListAsync(ct))
+        {
+            if (!seen.Add(file.UploadId))
+                continue;
+            var upload = await storage.Uploads.GetAsync(file.UploadId, ct);
+            if (upload is null ? file.LastWritten < before : upload.State is not (UploadState.Open or UploadState.Queued))
+                deleted += await storage.Staging.DeleteUploadAsync(file.UploadId, ct);
+        }
+        return deleted;
+    }
+
+    /// <summary>
+    /// A publisher touches the bytes before it writes index and version row. So bytes that were old when listed and unused when looked up
+    /// can only become used after a touch, which changes their ETag, and the delete fails.
+    /// </summary>
+    private async Task<int> SweepContentAsync(DateTimeOffset before, CancellationToken ct)
+    {
+        var deleted = 0;
+        await foreach (var content in storage.Content.ListOldAsync(before, ct))
+        {
+            if (!await storage.ContentIndex.IsUsedAsync(content.Digest, ct) && await storage.Content.DeleteAsync(content, ct))
+                deleted++;
+        }
+        return deleted;
+    }
+
+    private async Task<int> SweepDerivedAsync(DateTimeOffset before, CancellationToken ct)
+    {
+        var deleted = 0;
+        await foreach (var weights in storage.Derived.ListOldAsync(before, ct))
+        {
+            if (await storage.Content.ExistsAsync(weights, ct))
+                continue;
+            await storage.Derived.DeleteAllAsync(weights, ct);
+            deleted++;
+        }
+        return deleted;
+    }
+}

@@ -1,0 +1,118 @@
+using Marketplace.Core;
+
+namespace Marketplace.Storage;
+
+/// <summary>
+/// The one place that publishes. Order: bytes, derived data, content index, version row, then what follows from that row (pointer, library,
+/// audit). The version row is the commit; before it there is only garbage for the sweep, after it everything can be redone from the row.
+/// Any step may be repeated, and any process may do the later steps for another that died.
+/// </summary>
+public sealed class VersionCommit
+{
+    private readonly MarketplaceStorage storage;
+
+    internal VersionCommit(MarketplaceStorage storage) => this.storage = storage;
+
+    /// <summary>Publishes a version.</summary>
+    /// <exception cref="InvalidDataException">A local copy does not have the digest that was declared for it.</exception>
+    public async Task<PublishOutcome> PublishAsync(PublishRequest request, CancellationToken ct = default)
+    {
+        if (!string.Equals(request.Adapter.Owner, request.Owner, StringComparison.OrdinalIgnoreCase))
+            return new PublishOutcome.OwnerMismatch();
+
+        await PutBytesAsync(request, ct);
+        storage.Options.Reached(WriteBoundary.Bytes);
+        foreach (var derived in request.Derived)
+            await storage.Derived.PutAsync(request.WeightsDigest, derived.AnalysisVersion, derived.Name, derived.Content, ct);
+        storage.Options.Reached(WriteBoundary.Derived);
+        var owner = await storage.Publishers.EnsureAsync(request.Owner, ct);
+
+        while (true)
+        {
+            // The head is read before looking for this key's version. Whoever publishes the same key meanwhile gets a higher number than
+            // this head, hence the number we would take: we meet on it.
+            var head = await storage.Versions.NewestAsync(request.Adapter, ct);
+            if (await storage.Versions.FindByUploadAsync(request.Adapter, request.IdempotencyKey, ct) is { } present)
+                return new PublishOutcome.Published(await CompleteAsync(present, ct));
+            if (request.ExpectedParent is not null && request.ExpectedParent != head?.Id)
+                return new PublishOutcome.ParentConflict(head is null ? null : new VersionPointer(head.Number, head.Id));
+
+            var version = Compose(request, owner, head);
+            foreach (var digest in version.Files.Select(f => f.Digest).Distinct())
+                await storage.ContentIndex.AddAsync(new ContentUse(digest, version.Adapter, version.Number, owner, version.Private), ct);
+            storage.Options.Reached(WriteBoundary.Index);
+            if (await storage.Versions.AddAsync(version, ct) == AddResult.Added)
+            {
+                storage.Options.Reached(WriteBoundary.Row);
+                return new PublishOutcome.Published(await CompleteAsync(version, ct));
+            }
+            // The number is taken. Whoever took it may have died since: help the pointer forward, then look again.
+            if (await storage.Versions.GetAsync(request.Adapter, version.Number, ct) is { } other)
+                await CompleteAsync(other, ct);
+        }
+    }
+
+    /// <summary>Does what follows from a version row: the adapter's pointer, its library entry, the audit event. Repeatable by anyone.</summary>
+    internal async Task<VersionRecord> CompleteAsync(VersionRecord version, CancellationToken ct)
+    {
+        var (adapter, left) = await AdvanceAsync(version, ct);
+        storage.Options.Reached(WriteBoundary.Pointer);
+        await storage.Catalogue.SyncLibraryAsync(version.Adapter, [left, adapter.BaseModel, await ResolveAsync(version, ct)], ct);
+        storage.Options.Reached(WriteBoundary.Library);
+        var audit = new AuditEvent(version.CreatedAt, version.PublishedBy, "publish", $"{version.Adapter}@{version.Number}", version.Id);
+        await storage.Audit.WriteAsync(audit, $"publish {version.Adapter} {version.Id}", ct);
+        return version;
+    }
+
+    /// <summary>Moves the pointer to the version unless it is there or beyond; returns the adapter and the base model it had before.</summary>
+    private async Task<(AdapterRecord Adapter, string? Left)> AdvanceAsync(VersionRecord version, CancellationToken ct)
+    {
+        while (true)
+        {
+            var present = await storage.Adapters.GetAsync(version.Adapter, ct);
+            if (present?.Main?.Number >= version.Number)
+                return (present, null);
+            var baseModel = await ResolveAsync(version, ct);
+            if (baseModel is not null)
+                baseModel = (await storage.BaseModels.EnsureAsync(baseModel, ct)).Id;
+            var now = storage.Clock.GetUtcNow();
+            var moved = (present ?? new AdapterRecord(version.Adapter, version.Private, Listed: true, "", null, null, now, now, null, default)) with
+            {
+                BaseModelName = version.BaseModelName,
+                BaseModel = baseModel,
+                Main = new VersionPointer(version.Number, version.Id),
+                UpdatedAt = now,
+                Summary = version.Summary,
+            };
+            var done = present is null
+                ? await storage.Adapters.CreateAsync(moved, ct) == AddResult.Added
+                : await storage.Adapters.UpdateAsync(moved, ct) == UpdateResult.Updated;
+            if (done)
+                return (moved, present?.BaseModel);
+        }
+    }
+
+    private Task<string?> ResolveAsync(VersionRecord version, CancellationToken ct) =>
+        storage.BaseModels.ResolveAsync(version.BaseModelName, version.Adapter.Owner, ct);
+
+    private async Task PutBytesAsync(PublishRequest request, CancellationToken ct)
+    {
+        foreach (var file in request.Files.DistinctBy(f => f.File.Digest))
+        {
+            if (file.LocalPath is { } path)
+                await storage.Content.PutAsync(file.File.Digest, path, ct);
+            else if (!await storage.Content.TouchAsync(file.File.Digest, ct))
+                throw new FileNotFoundException($"No content with digest {file.File.Digest} is stored.");
+        }
+    }
+
+    private VersionRecord Compose(PublishRequest request, string owner, VersionRecord? head)
+    {
+        var manifest = VersionManifest.Create(request.Files.Select(f => f.File), head?.Id);
+        // The spelling of the first publication stays.
+        var adapter = head?.Adapter ?? (AdapterId.TryCreate(owner, request.Adapter.Name, out var id) ? id : request.Adapter);
+        return new VersionRecord(
+            adapter, (head?.Number ?? 0) + 1, manifest.Id, manifest.Parent, manifest.Files, storage.Clock.GetUtcNow(), owner, request.Message,
+            request.BaseModelName, request.Lineage, request.IdempotencyKey, request.Private, request.WeightsDigest, request.ConfigDigest, request.Summary);
+    }
+}

@@ -1,0 +1,76 @@
+using Azure;
+using Azure.Storage.Queues;
+using Azure.Storage.Queues.Models;
+using Microsoft.Extensions.Logging;
+
+namespace Marketplace.Storage;
+
+/// <summary>Our hold on a received message. Once it is lost, somebody else may have the message, and every call here does nothing.</summary>
+internal sealed class MessageLease(QueueClient queue, QueueMessage message, TimeSpan length, ILogger logger)
+{
+    private string receipt = message.PopReceipt;
+    private bool lost;
+
+    /// <summary>Runs work while renewing the lease at a third of its length; work is cancelled when the lease is lost. Returns what it threw.</summary>
+    public async Task<Exception?> HoldAsync(Func<CancellationToken, Task> work, CancellationToken abort)
+    {
+        using var working = CancellationTokenSource.CreateLinkedTokenSource(abort);
+        using var done = new CancellationTokenSource();
+        var renewing = RenewAsync(working, done.Token);
+        try
+        {
+            await work(working.Token);
+            return null;
+        }
+        catch (Exception e)
+        {
+            return e;
+        }
+        finally
+        {
+            await done.CancelAsync();
+            await renewing;
+        }
+    }
+
+    public Task DeleteAsync() => CallAsync(() => queue.DeleteMessageAsync(message.MessageId, receipt));
+
+    public Task ReleaseAsync(TimeSpan delay) => CallAsync(() => queue.UpdateMessageAsync(message.MessageId, receipt, visibilityTimeout: delay));
+
+    public async Task MoveAsync(QueueClient target)
+    {
+        await CallAsync(() => target.SendMessageAsync(message.MessageText));
+        await DeleteAsync();
+    }
+
+    private async Task RenewAsync(CancellationTokenSource working, CancellationToken done)
+    {
+        while (true)
+        {
+            await Task.Delay(length / 3, done).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            if (done.IsCancellationRequested)
+                return;
+            await CallAsync(async () => receipt = (await queue.UpdateMessageAsync(message.MessageId, receipt, visibilityTimeout: length)).Value.PopReceipt);
+            if (lost)
+            {
+                await working.CancelAsync();
+                return;
+            }
+        }
+    }
+
+    private async Task CallAsync(Func<Task> call)
+    {
+        if (lost)
+            return;
+        try
+        {
+            await call();
+        }
+        catch (RequestFailedException e)
+        {
+            lost = true;
+            logger.LogWarning(e, "The lease of {Message} in {Queue} is lost.", message.MessageText, queue.Name);
+        }
+    }
+}

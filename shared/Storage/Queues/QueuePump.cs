@@ -1,0 +1,98 @@
+using Azure.Storage.Queues;
+using Azure.Storage.Queues.Models;
+using Microsoft.Extensions.Logging;
+
+namespace Marketplace.Storage;
+
+/// <summary>
+/// Receives messages and hands them to a handler, which may run twice for one message: after a crash, a lost lease or a failed delete.
+/// A message whose handler throws becomes visible again after a delay; after the last delivery it is moved to the poison queue.
+/// </summary>
+public sealed class QueuePump
+{
+    private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
+
+    private readonly QueueClient queue;
+    private readonly QueueClient? poison;
+    private readonly Func<string, CancellationToken, Task> handler;
+    private readonly StorageOptions options;
+    private readonly ILogger logger;
+
+    /// <summary>A consumer of <paramref name="queue"/>; without a poison queue, messages are tried for ever.</summary>
+    public QueuePump(
+        QueueClient queue, QueueClient? poison, Func<string, CancellationToken, Task> handler, StorageOptions options, ILogger logger) =>
+        (this.queue, this.poison, this.handler, this.options, this.logger) = (queue, poison, handler, options, logger);
+
+    /// <summary>How many messages are handled at once.</summary>
+    public int Parallelism { get; init; } = 1;
+
+    /// <summary>
+    /// Runs until stopped. Stopping ends receiving at once; handlers get <see cref="StorageOptions.StopTimeout"/> to finish and are cancelled then.
+    /// </summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        using var abort = new CancellationTokenSource();
+        await using var stopping = stop.Register(() => abort.CancelAfter(options.StopTimeout));
+        await Task.WhenAll(Enumerable.Range(0, Parallelism).Select(_ => ConsumeAsync(stop, abort.Token)));
+    }
+
+    private async Task ConsumeAsync(CancellationToken stop, CancellationToken abort)
+    {
+        var pause = FirstPause;
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                // Not cancelled by a stop: a message received meanwhile would stay hidden for a lease.
+                if ((await queue.ReceiveMessageAsync(options.MessageLease, abort)).Value is { } message)
+                {
+                    pause = FirstPause;
+                    await DeliverAsync(message, abort);
+                    continue;
+                }
+                await Task.Delay(pause, stop);
+                pause = pause * 2 < options.PollInterval ? pause * 2 : options.PollInterval;
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception e)
+            {
+                logger.LogError(e, "Receiving from {Queue} failed.", queue.Name);
+                await Task.Delay(options.PollInterval, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+        }
+    }
+
+    private async Task DeliverAsync(QueueMessage message, CancellationToken abort)
+    {
+        var lease = new MessageLease(queue, message, options.MessageLease, logger);
+        if (message.DequeueCount > options.MaxDeliveries && poison is not null)
+        {
+            await lease.MoveAsync(poison);
+            return;
+        }
+        var failure = await lease.HoldAsync(ct => handler(message.MessageText, ct), abort);
+        if (failure is null)
+        {
+            options.Reached(WriteBoundary.MessageDelete);
+            await lease.DeleteAsync();
+        }
+        else if (failure is OperationCanceledException && abort.IsCancellationRequested)
+        {
+            logger.LogInformation("The handler of {Message} in {Queue} was stopped; the message is delivered again.", message.MessageText, queue.Name);
+            await lease.ReleaseAsync(TimeSpan.Zero);
+        }
+        else if (message.DequeueCount >= options.MaxDeliveries && poison is not null)
+        {
+            logger.LogError(failure, "Delivery {Count} of {Message} in {Queue} failed; the message is poison.", message.DequeueCount, message.MessageText, queue.Name);
+            await lease.MoveAsync(poison);
+        }
+        else
+        {
+            logger.LogWarning(failure, "Delivery {Count} of {Message} in {Queue} failed.", message.DequeueCount, message.MessageText, queue.Name);
+            await lease.ReleaseAsync(options.RetryDelay * Math.Min(message.DequeueCount, 30));
+        }
+    }
+}

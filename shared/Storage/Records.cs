@@ -1,0 +1,175 @@
+using System.Collections.Immutable;
+using Azure;
+using Marketplace.Core;
+
+namespace Marketplace.Storage;
+
+/// <summary>What an API key allows; each scope includes the ones before it.</summary>
+public enum KeyScope
+{
+    /// <summary>Sees its owner's private adapters.</summary>
+    Read,
+
+    /// <summary>Publishes and runs jobs as its owner.</summary>
+    Publish,
+
+    /// <summary>Sees and manages everything.</summary>
+    Admin,
+}
+
+/// <summary>An API key, without its token.</summary>
+public sealed record ApiKeyRecord(
+    string Id, string Owner, string Name, KeyScope Scope, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, bool Revoked);
+
+/// <summary>A version's place in its adapter's history, and its id.</summary>
+public sealed record VersionPointer(int Number, string Id);
+
+/// <summary>What lists show of an adapter's main version.</summary>
+public sealed record AdapterSummary(
+    int Rank, int Modules, string Dtype, long SizeBytes, ImmutableArray<string> Warnings, string? License,
+    ImmutableArray<string> Tags, string? DerivedBy);
+
+/// <summary>An adapter: its name, who may see it, and the version that <c>main</c> points to.</summary>
+/// <param name="Id">The name as first spelled.</param>
+/// <param name="Private">Whether it exists for its owner only.</param>
+/// <param name="Listed">Whether lists show it; downloads work either way.</param>
+/// <param name="BaseModelName">The base model as the main version's configuration spells it; empty if it names none.</param>
+/// <param name="BaseModel">The canonical base model; null while the spelling is not resolved, and then the adapter is in no library.</param>
+/// <param name="Main">The newest published version; null before the first.</param>
+/// <param name="CreatedAt">When the name was taken.</param>
+/// <param name="UpdatedAt">When the row was last written.</param>
+/// <param name="Summary">Facts about the main version.</param>
+/// <param name="ETag">Guards updates.</param>
+public sealed record AdapterRecord(
+    AdapterId Id, bool Private, bool Listed, string BaseModelName, string? BaseModel, VersionPointer? Main,
+    DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, AdapterSummary? Summary, ETag ETag);
+
+/// <summary>One immutable version. Everything that follows from its publication (pointer, library) can be redone from this row.</summary>
+/// <param name="Adapter">The adapter it belongs to.</param>
+/// <param name="Number">1 for the first.</param>
+/// <param name="Id">40 hexadecimal digits over files and parent.</param>
+/// <param name="Parent">Id of the version before it.</param>
+/// <param name="Files">Its files in ordinal order of their paths.</param>
+/// <param name="CreatedAt">When it was published.</param>
+/// <param name="PublishedBy">The account that published it.</param>
+/// <param name="Message">What the publisher says about it.</param>
+/// <param name="BaseModelName">The base model as its configuration spells it.</param>
+/// <param name="Lineage">Where a derived version comes from.</param>
+/// <param name="UploadId">The upload or job that made it: publishing for the same one again gives this version.</param>
+/// <param name="Private">The privacy asked for by its publisher; counts only where it is the adapter's first version.</param>
+/// <param name="Weights">Digest of the weights, the key of its derived data.</param>
+/// <param name="Config">Digest of the configuration.</param>
+/// <param name="Summary">What lists show of it while it is the main version.</param>
+public sealed record VersionRecord(
+    AdapterId Adapter, int Number, string Id, string? Parent, ImmutableArray<ManifestFile> Files, DateTimeOffset CreatedAt,
+    string PublishedBy, string? Message, string BaseModelName, Lineage? Lineage, string UploadId,
+    bool Private, Digest Weights, Digest Config, AdapterSummary? Summary);
+
+/// <summary>How a derived version was made.</summary>
+public sealed record Lineage(string Method, ImmutableArray<LineageParent> Parents, string RecipeJson, string? Kernel);
+
+/// <summary>One input of a derived version; its role is <c>input</c>, <c>target</c> or <c>general</c>.</summary>
+public sealed record LineageParent(AdapterId Adapter, int Number, string VersionId, double Weight, string Role);
+
+/// <summary>How far an upload is.</summary>
+public enum UploadState
+{
+    /// <summary>Files may be written.</summary>
+    Open,
+
+    /// <summary>Complete, waiting for or in validation.</summary>
+    Queued,
+
+    /// <summary>Became a version.</summary>
+    Published,
+
+    /// <summary>Refused by validation; the report says why.</summary>
+    Rejected,
+
+    /// <summary>Never completed in time.</summary>
+    Expired,
+
+    /// <summary>Given up by its owner.</summary>
+    Cancelled,
+
+    /// <summary>Validation could not be carried out.</summary>
+    Failed,
+}
+
+/// <summary>A file that an upload announces.</summary>
+public sealed record UploadFileSpec(string Path, long Size, Digest? Sha256);
+
+/// <summary>An upload of one version.</summary>
+public sealed record UploadRecord(
+    string Id, AdapterId Adapter, string Owner, bool Private, UploadState State, ImmutableArray<UploadFileSpec> Files,
+    string? ExpectedParent, string? Message, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt, VersionPointer? Version,
+    string? FailureCode, string? FailureMessage, ETag ETag);
+
+/// <summary>How far a job is.</summary>
+public enum JobStatus
+{
+    /// <summary>Waiting for a worker.</summary>
+    Queued,
+
+    /// <summary>A worker has it.</summary>
+    Running,
+
+    /// <summary>Done; the result is stored.</summary>
+    Succeeded,
+
+    /// <summary>Ended with an error; asking again starts a new attempt.</summary>
+    Failed,
+
+    /// <summary>Ended on request; asking again starts a new attempt.</summary>
+    Cancelled,
+}
+
+/// <summary>What a job does.</summary>
+public enum JobKind
+{
+    /// <summary>N adapters to one.</summary>
+    Merge,
+
+    /// <summary>Target minus general knowledge.</summary>
+    Subtraction,
+
+    /// <summary>Groups of a library.</summary>
+    Clustering,
+}
+
+/// <summary>How much of a job is done.</summary>
+public sealed record JobProgress(int Done, int Total, string? Current, double? EtaSeconds);
+
+/// <summary>A job. <c>Sequence</c> grows with every change, so that a watcher can tell what it has seen.</summary>
+public sealed record JobRecord(
+    string Id, JobKind Kind, string Owner, string RequestJson, JobStatus Status, int Attempt, long Sequence, JobProgress? Progress,
+    bool CancelRequested, string? ResultJson, string? ErrorCode, string? ErrorMessage, DateTimeOffset CreatedAt,
+    DateTimeOffset? StartedAt, DateTimeOffset? FinishedAt, ETag ETag)
+{
+    /// <summary>Whether the attempt is over.</summary>
+    public bool IsTerminal => Status is JobStatus.Succeeded or JobStatus.Failed or JobStatus.Cancelled;
+}
+
+/// <summary>A base model by its canonical id.</summary>
+public sealed record BaseModelRecord(string Id, DateTimeOffset CreatedAt);
+
+/// <summary>A confirmed statement that a spelling means a base model, for one owner's adapters or, without owner, for everybody's.</summary>
+public sealed record BaseModelAlias(string Spelling, string BaseModel, string? Owner, string ConfirmedBy, DateTimeOffset ConfirmedAt);
+
+/// <summary>An adapter's place in the library of its base model.</summary>
+public sealed record LibraryMember(string BaseModel, AdapterId Adapter, bool Private, VersionPointer Version, Digest Weights, Digest Config);
+
+/// <summary>A clustering of a library at one time.</summary>
+/// <param name="Id">Its name.</param>
+/// <param name="BaseModel">The library.</param>
+/// <param name="Owner">Null for a clustering of public adapters, which everybody may see; else the account that alone may see it.</param>
+/// <param name="CreatedAt">When it was made.</param>
+/// <param name="JobId">The job that made it.</param>
+/// <param name="BodyJson">The clusters; empty in lists.</param>
+public sealed record ClusterSnapshot(string Id, string BaseModel, string? Owner, DateTimeOffset CreatedAt, string JobId, string BodyJson);
+
+/// <summary>Who did what to which subject.</summary>
+public sealed record AuditEvent(DateTimeOffset At, string Actor, string Action, string Subject, string? Detail);
+
+/// <summary>One published use of some bytes. Privacy is as of publication; the adapter's own row is the truth.</summary>
+public sealed record ContentUse(Digest Digest, AdapterId Adapter, int Number, string Owner, bool Private);

@@ -1,0 +1,19 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace Marketplace.Storage;
+
+/// <summary>Registration of the stores.</summary>
+public static class StorageServices
+{
+    /// <summary>Registers <see cref="MarketplaceStorage"/> and <see cref="StorageOptions"/>, bound from the section <c>Storage</c>.</summary>
+    public static IServiceCollection AddMarketplaceStorage(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.Configure<StorageOptions>(configuration.GetSection(StorageOptions.Section));
+        services.AddSingleton(provider => provider.GetRequiredService<IOptions<StorageOptions>>().Value);
+        services.AddSingleton(provider => new MarketplaceStorage(
+            provider.GetRequiredService<StorageOptions>(), provider.GetService<TimeProvider>()));
+        return services;
+    }
+}

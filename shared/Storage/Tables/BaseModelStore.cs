@@ -1,0 +1,86 @@
+using Azure.Data.Tables;
+using Marketplace.Core;
+
+namespace Marketplace.Storage;
+
+/// <summary>
+/// Base models by canonical id, and aliases: confirmed statements that some spelling means one of them. An owner's alias counts for that
+/// owner's adapters only, so nobody can move another's adapters into a library.
+/// </summary>
+public sealed class BaseModelStore
+{
+    private readonly Table table;
+    private readonly TimeProvider clock;
+
+    internal BaseModelStore(Table table, TimeProvider clock) => (this.table, this.clock) = (table, clock);
+
+    /// <summary>Makes sure a base model exists, and returns it under the spelling it first had.</summary>
+    public async Task<BaseModelRecord> EnsureAsync(string id, CancellationToken ct = default)
+    {
+        var key = Keys.BaseModel(id);
+        var row = Rows.New(key);
+        row["Id"] = id;
+        row["CreatedAt"] = clock.GetUtcNow();
+        await table.AddAsync(row, ct);
+        return Read((await table.GetAsync(key, ct))!);
+    }
+
+    /// <summary>All base models in order of their ids.</summary>
+    public async Task<IReadOnlyList<BaseModelRecord>> ListAsync(CancellationToken ct = default)
+    {
+        var models = new List<BaseModelRecord>();
+        await foreach (var row in table.QueryAsync(Filter.Partition(Keys.BaseModel("").Partition), ct))
+            models.Add(Read(row));
+        return models;
+    }
+
+    /// <summary>
+    /// The canonical base model that a spelling in an owner's adapter means: by the owner's alias, else by one for everybody, else a
+    /// Hub-style id means itself. Null if nothing is known, and then nothing is assumed.
+    /// </summary>
+    public async Task<string?> ResolveAsync(string spelling, string owner, CancellationToken ct = default)
+    {
+        var normal = Normalize(spelling);
+        if (normal.Length == 0)
+            return null;
+        var alias = await table.GetAsync(Keys.Alias(owner, normal), ct) ?? await table.GetAsync(Keys.Alias(null, normal), ct);
+        if (alias is not null)
+            return alias.Text("BaseModel");
+        if (!AdapterId.TryParse(spelling.Trim(), out var hub))
+            return null;
+        return (await table.GetAsync(Keys.BaseModel(hub.ToString()), ct))?.Text("Id") ?? hub.ToString();
+    }
+
+    /// <summary>Records an alias; a later one for the same spelling and owner replaces it.</summary>
+    public async Task ConfirmAliasAsync(BaseModelAlias alias, CancellationToken ct = default)
+    {
+        var model = await EnsureAsync(alias.BaseModel, ct);
+        var row = Rows.New(Keys.Alias(alias.Owner, Normalize(alias.Spelling)));
+        row.SetLong("Spelling", alias.Spelling);
+        row["BaseModel"] = model.Id;
+        row["Owner"] = alias.Owner;
+        row["ConfirmedBy"] = alias.ConfirmedBy;
+        row["ConfirmedAt"] = alias.ConfirmedAt;
+        await table.PutAsync(row, ct);
+    }
+
+    /// <summary>The aliases of one account, or with null those for everybody.</summary>
+    public async Task<IReadOnlyList<BaseModelAlias>> ListAliasesAsync(string? owner, CancellationToken ct = default)
+    {
+        var aliases = new List<BaseModelAlias>();
+        await foreach (var row in table.QueryAsync(Filter.Partition(Keys.Aliases(owner)), ct))
+        {
+            aliases.Add(new(row.GetLong("Spelling") ?? "", row.Text("BaseModel"), row.GetString("Owner"), row.Text("ConfirmedBy"), row.Time("ConfirmedAt")));
+        }
+        return [.. aliases.OrderBy(a => a.Spelling, StringComparer.Ordinal)];
+    }
+
+    /// <summary>Spellings of Hub ids are compared without case, all others exactly.</summary>
+    internal static string Normalize(string spelling)
+    {
+        var trimmed = spelling.Trim();
+        return AdapterId.TryParse(trimmed, out _) ? Keys.Lower(trimmed) : trimmed;
+    }
+
+    private static BaseModelRecord Read(TableEntity row) => new(row.Text("Id"), row.Time("CreatedAt"));
+}

@@ -1,0 +1,79 @@
+using System.Security.Cryptography;
+using System.Text;
+using Marketplace.Core;
+
+namespace Marketplace.Storage;
+
+/// <summary>A row's address.</summary>
+internal readonly record struct Key(string Partition, string Row);
+
+/// <summary>
+/// Every partition and row key. Names are lower-cased here and nowhere else; <c>|</c> separates parts, since no name contains it
+/// and <c>/ \ # ?</c> are forbidden in keys. Rows that are read newest first count backwards.
+/// </summary>
+internal static class Keys
+{
+    public const string Everybody = "*";
+
+    public static string Lower(string text) => text.ToLowerInvariant();
+
+    public static string Adapter(AdapterId id) => $"{Lower(id.Owner)}|{Lower(id.Name)}";
+
+    public static Key AdapterRow(AdapterId id) => new(Lower(id.Owner), Lower(id.Name));
+
+    public static Key Publisher(string owner) => new(Lower(owner), "publisher");
+
+    public static Key Version(AdapterId id, int number) => new(Adapter(id), Descending(number));
+
+    public static Key Tag(AdapterId id, string tag) => new(Adapter(id), tag);
+
+    public static Key KeyByToken(string tokenHash) => new("t|" + tokenHash[..2], tokenHash);
+
+    public static string KeysOf(string owner) => "o|" + Lower(owner);
+
+    public static Key KeyOf(string owner, string keyId) => new(KeysOf(owner), keyId);
+
+    public static Key Upload(string id) => new(id[..2], id);
+
+    public static Key ContentUse(Digest digest, AdapterId id, int number) => new(digest.Hex, $"{Adapter(id)}|{number:D10}");
+
+    public static Key BaseModel(string id) => new("base-model", Model(id));
+
+    public static string Aliases(string? owner) => owner is null ? Everybody : "o|" + Lower(owner);
+
+    /// <summary>Spellings may be paths with any character, so their row key is a hash.</summary>
+    public static Key Alias(string? owner, string normalizedSpelling) => new(Aliases(owner), Hash(normalizedSpelling));
+
+    public static string Model(string baseModel) => Lower(baseModel).Replace('/', '|');
+
+    public static Key Member(string baseModel, AdapterId id) => new(Model(baseModel), Adapter(id));
+
+    public static Key Snapshot(string id) => new("i|" + id[..2], id);
+
+    public static string SnapshotsOf(string baseModel) => "b|" + Model(baseModel);
+
+    public static Key SnapshotOf(string baseModel, DateTimeOffset at, string id) => new(SnapshotsOf(baseModel), $"{Descending(at)}|{id}");
+
+    public static Key Job(string id) => new("j|" + id[..2], id);
+
+    public static string JobsOf(string owner) => "o|" + Lower(owner);
+
+    public static Key JobOf(string owner, DateTimeOffset at, string id) => new(JobsOf(owner), $"{Descending(at)}|{id}");
+
+    public static Key Secret(string name) => new("secret", name);
+
+    public const int AuditSpread = 16;
+
+    public static string Audit(DateOnly day, int part) => $"{day:yyyyMMdd}|{part:x}";
+
+    public static Key Audit(DateTimeOffset at, string id) =>
+        new(Audit(DateOnly.FromDateTime(at.UtcDateTime), Convert.ToInt32(Hash(id)[..1], 16)), $"{at.UtcTicks:D19}|{id}");
+
+    public static string Descending(int number) => (int.MaxValue - number).ToString("D10");
+
+    public static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+
+    public static string NewId() => Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+
+    private static string Descending(DateTimeOffset at) => (long.MaxValue - at.UtcTicks).ToString("D19");
+}

@@ -1,0 +1,62 @@
+using System.Runtime.CompilerServices;
+using Azure.Data.Tables;
+using Marketplace.Core;
+
+namespace Marketplace.Storage;
+
+/// <summary>Uploads by id: 32 random hexadecimal digits, spread over 256 partitions.</summary>
+public sealed class UploadStore
+{
+    private readonly Table table;
+
+    internal UploadStore(Table table) => this.table = table;
+
+    /// <summary>A new id that nobody can guess.</summary>
+    public static string NewId() => Keys.NewId();
+
+    /// <summary>The upload with that id, or null.</summary>
+    public async Task<UploadRecord?> GetAsync(string id, CancellationToken ct = default) =>
+        IsId(id) && await table.GetAsync(Keys.Upload(id), ct) is { } row ? Read(row) : null;
+
+    /// <summary>Records a new upload.</summary>
+    public async Task<AddResult> AddAsync(UploadRecord upload, CancellationToken ct = default) =>
+        await table.AddAsync(Write(upload), ct) is null ? AddResult.AlreadyExists : AddResult.Added;
+
+    /// <summary>Replaces the upload's row if nobody has written it since it was read.</summary>
+    public Task<UpdateResult> UpdateAsync(UploadRecord upload, CancellationToken ct = default) => table.UpdateAsync(Write(upload), upload.ETag, ct);
+
+    /// <summary>Uploads that are open although their time is over.</summary>
+    public async IAsyncEnumerable<UploadRecord> ListExpiredAsync(DateTimeOffset now, [EnumeratorCancellation] CancellationToken ct = default)
+    {
+        await foreach (var row in table.QueryAsync(Filter.Of($"State eq {nameof(UploadState.Open)} and ExpiresAt lt {now}"), ct))
+            yield return Read(row);
+    }
+
+    private static bool IsId(string? id) => id is { Length: 32 } && id.All(char.IsAsciiHexDigitLower);
+
+    private static TableEntity Write(UploadRecord upload)
+    {
+        var row = Rows.New(Keys.Upload(upload.Id));
+        row["Id"] = upload.Id;
+        row["Adapter"] = upload.Adapter.ToString();
+        row["Owner"] = upload.Owner;
+        row["Private"] = upload.Private;
+        row["State"] = upload.State.ToString();
+        row.SetValue("Files", upload.Files.ToArray());
+        row["ExpectedParent"] = upload.ExpectedParent;
+        row.SetLong("Message", upload.Message);
+        row["CreatedAt"] = upload.CreatedAt;
+        row["ExpiresAt"] = upload.ExpiresAt;
+        row["VersionNumber"] = upload.Version?.Number;
+        row["VersionId"] = upload.Version?.Id;
+        row["FailureCode"] = upload.FailureCode;
+        row.SetLong("FailureMessage", upload.FailureMessage);
+        return row;
+    }
+
+    private static UploadRecord Read(TableEntity row) => new(
+        row.Text("Id"), row.Adapter(), row.Text("Owner"), row.Flag("Private"), row.Enum<UploadState>("State"),
+        [.. row.Value<UploadFileSpec[]>("Files") ?? []], row.GetString("ExpectedParent"), row.GetLong("Message"), row.Time("CreatedAt"),
+        row.Time("ExpiresAt"), row.GetInt32("VersionNumber") is { } number ? new VersionPointer(number, row.Text("VersionId")) : null,
+        row.GetString("FailureCode"), row.GetLong("FailureMessage"), row.ETag);
+}
