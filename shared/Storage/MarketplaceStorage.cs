@@ -27,8 +27,9 @@ public sealed class MarketplaceStorage
         Reports = new ReportStore(Container("reports"));
         Keys = new KeyStore(Named("keys"), Clock);
         Publishers = new PublisherStore(Named("publishers"), Clock);
-        Libraries = new LibraryStore(Named("libraries"), Named("snapshots"), Container("snapshots"));
-        Adapters = new AdapterStore(Named("adapters"), Libraries);
+        var members = new LibraryMembers(Named("libraries"));
+        Adapters = new AdapterStore(Named("adapters"), members);
+        Libraries = new LibraryStore(members, Adapters, Named("snapshots"), Container("snapshots"));
         Tags = new TagStore(Named("tags"));
         Versions = new VersionStore(Named("versions"), Adapters, Tags);
         Uploads = new UploadStore(Named("uploads"));

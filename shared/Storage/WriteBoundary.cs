@@ -18,7 +18,7 @@ public enum WriteBoundary
     Row,
 
     /// <summary>The adapter's pointer names the version.</summary>
-    Pointer,
+    MainPointer,
 
     /// <summary>The library has the version as member.</summary>
     Library,

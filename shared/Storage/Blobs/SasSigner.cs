@@ -10,7 +10,6 @@ internal sealed class SasSigner(BlobServiceClient service, TimeProvider clock)
     private static readonly TimeSpan KeyLifetime = TimeSpan.FromHours(6);
     private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(5);
 
-    private readonly SemaphoreSlim gate = new(1, 1);
     private UserDelegationKey? delegated;
 
     public async Task<Uri> SignAsync(
@@ -30,23 +29,15 @@ internal sealed class SasSigner(BlobServiceClient service, TimeProvider clock)
         return new BlobUriBuilder(blob.Uri) { Sas = sas.ToSasQueryParameters(key, service.AccountName) }.ToUri();
     }
 
+    // Two callers may both fetch a key; either serves.
     private async Task<UserDelegationKey> DelegatedKeyAsync(DateTimeOffset expires, CancellationToken ct)
     {
-        await gate.WaitAsync(ct);
-        try
-        {
-            if (delegated is null || delegated.SignedExpiresOn < expires)
-            {
-                var now = clock.GetUtcNow();
-                var until = expires > now + KeyLifetime ? expires : now + KeyLifetime;
-                var options = new BlobGetUserDelegationKeyOptions(until) { StartsOn = now - ClockSkew };
-                delegated = await service.GetUserDelegationKeyAsync(options, ct);
-            }
-            return delegated;
-        }
-        finally
-        {
-            gate.Release();
-        }
+        if (delegated is { } present && present.SignedExpiresOn >= expires)
+            return present;
+        var now = clock.GetUtcNow();
+        var until = expires > now + KeyLifetime ? expires : now + KeyLifetime;
+        var options = new BlobGetUserDelegationKeyOptions(until) { StartsOn = now - ClockSkew };
+        UserDelegationKey key = await service.GetUserDelegationKeyAsync(options, ct);
+        return delegated = key;
     }
 }

@@ -56,7 +56,7 @@ public sealed class VersionCommit
     internal async Task<VersionRecord> CompleteAsync(VersionRecord version, CancellationToken ct)
     {
         var (adapter, left) = await AdvanceAsync(version, ct);
-        storage.Options.Reached(WriteBoundary.Pointer);
+        storage.Options.Reached(WriteBoundary.MainPointer);
         await storage.Catalogue.SyncLibraryAsync(version.Adapter, [left, adapter.BaseModel, await ResolveAsync(version, ct)], ct);
         storage.Options.Reached(WriteBoundary.Library);
         var audit = new AuditEvent(version.CreatedAt, version.PublishedBy, "publish", $"{version.Adapter}@{version.Number}", version.Id);

@@ -40,9 +40,9 @@ public sealed class AdapterStore
     public const int MaxScanned = 1000;
 
     private readonly Table table;
-    private readonly LibraryStore libraries;
+    private readonly LibraryMembers members;
 
-    internal AdapterStore(Table table, LibraryStore libraries) => (this.table, this.libraries) = (table, libraries);
+    internal AdapterStore(Table table, LibraryMembers members) => (this.table, this.members) = (table, members);
 
     /// <summary>The adapter of that name; null if there is none. Says nothing about who may see it.</summary>
     public async Task<AdapterRecord?> GetAsync(AdapterId id, CancellationToken ct = default) =>
@@ -102,7 +102,7 @@ public sealed class AdapterStore
     private async IAsyncEnumerable<(Key Key, AdapterRecord? Adapter)> ScanLibraryAsync(
         AdapterQuery query, Key? after, [EnumeratorCancellation] CancellationToken ct)
     {
-        await foreach (var (key, member) in libraries.ScanAsync(query.BaseModel!, query.Caller, after, PageSize(query), ct))
+        await foreach (var (key, member) in members.ScanAsync(query.BaseModel!, query.Caller, after, PageSize(query), ct))
         {
             // The adapter's own row is the truth; a member row may lag behind it.
             var adapter = await GetAsync(member.Adapter, ct);

@@ -1,5 +1,4 @@
-using System.Runtime.CompilerServices;
-using Azure;
+using System.Collections.Concurrent;
 using Azure.Data.Tables;
 using Azure.Storage.Blobs;
 using Marketplace.Core;
@@ -9,43 +8,37 @@ namespace Marketplace.Storage;
 /// <summary>The adapters of each base model, and the clusterings made of them. Partition: the base model.</summary>
 public sealed class LibraryStore
 {
-    private readonly Table members;
+    private readonly LibraryMembers members;
+    private readonly AdapterStore adapters;
     private readonly Table snapshots;
     private readonly BlobContainerClient bodies;
 
-    internal LibraryStore(Table members, Table snapshots, BlobContainerClient bodies) =>
-        (this.members, this.snapshots, this.bodies) = (members, snapshots, bodies);
+    internal LibraryStore(LibraryMembers members, AdapterStore adapters, Table snapshots, BlobContainerClient bodies) =>
+        (this.members, this.adapters, this.snapshots, this.bodies) = (members, adapters, snapshots, bodies);
 
     /// <summary>Enters an adapter or moves it to another version, never back to an earlier one.</summary>
-    public async Task PutMemberAsync(LibraryMember member, CancellationToken ct = default)
-    {
-        while (true)
-        {
-            var present = await members.GetAsync(Keys.Member(member.BaseModel, member.Adapter), ct);
-            if (present is null)
-            {
-                if (await members.AddAsync(Write(member), ct) is not null)
-                    return;
-            }
-            else if (present.Number("VersionNumber") > member.Version.Number
-                || await members.UpdateAsync(Write(member), present.ETag, ct) == UpdateResult.Updated)
-            {
-                return;
-            }
-        }
-    }
+    public Task PutMemberAsync(LibraryMember member, CancellationToken ct = default) => members.PutAsync(member, ct);
 
     /// <summary>Takes an adapter out of a library.</summary>
-    public Task RemoveMemberAsync(string baseModel, AdapterId adapter, CancellationToken ct = default) =>
-        members.DeleteAsync(Keys.Member(baseModel, adapter), ETag.All, ct);
+    public Task RemoveMemberAsync(string baseModel, AdapterId adapter, CancellationToken ct = default) => members.RemoveAsync(baseModel, adapter, ct);
 
-    /// <summary>The members that exist for the caller, in ordinal order of their names.</summary>
+    /// <summary>
+    /// The members that exist for the caller, in ordinal order of their names. Each is checked against the adapter's own row, which is
+    /// the truth about its privacy and base model; a member row may lag behind.
+    /// </summary>
     public async Task<IReadOnlyList<LibraryMember>> ListMembersAsync(string baseModel, Caller caller, CancellationToken ct = default)
     {
-        var found = new List<LibraryMember>();
-        await foreach (var (_, member) in ScanAsync(baseModel, caller, null, null, ct))
-            found.Add(member);
-        return found;
+        var found = new ConcurrentBag<LibraryMember>();
+        var rows = members.ScanAsync(baseModel, caller, null, null, ct);
+        await Parallel.ForEachAsync(rows, new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = ct }, async (row, token) =>
+        {
+            if (await adapters.GetAsync(row.Member.Adapter, token) is { BaseModel: { } model } adapter
+                && Keys.Model(model) == Keys.Model(baseModel) && caller.CanSee(adapter))
+            {
+                found.Add(row.Member with { Private = adapter.Private });
+            }
+        });
+        return [.. found.OrderBy(m => Keys.Adapter(m.Adapter), StringComparer.Ordinal)];
     }
 
     /// <summary>Stores a clustering: its body first, then the rows that name it.</summary>
@@ -78,35 +71,6 @@ public sealed class LibraryStore
             return null;
         return snapshot with { BodyJson = (await Body(id).ReadAsync(ct))?.ToString() ?? "" };
     }
-
-    internal async IAsyncEnumerable<(Key Key, LibraryMember Member)> ScanAsync(
-        string baseModel, Caller caller, Key? after, int? pageSize, [EnumeratorCancellation] CancellationToken ct)
-    {
-        var visible = caller.IsAdmin ? null
-            : caller.Owner is { } owner ? Filter.Of($"Private eq {false} or Owner eq {Keys.Lower(owner)}")
-            : Filter.Of($"Private eq {false}");
-        var filter = Filter.All(Filter.Partition(Keys.Model(baseModel)), after is { } key ? Filter.After(key) : null, visible);
-        await foreach (var row in members.QueryAsync(filter, ct, pageSize))
-            yield return (row.Key(), ReadMember(row));
-    }
-
-    private static TableEntity Write(LibraryMember member)
-    {
-        var row = Rows.New(Keys.Member(member.BaseModel, member.Adapter));
-        row["BaseModel"] = member.BaseModel;
-        row["Adapter"] = member.Adapter.ToString();
-        row["Owner"] = Keys.Lower(member.Adapter.Owner);
-        row["Private"] = member.Private;
-        row["VersionNumber"] = member.Version.Number;
-        row["VersionId"] = member.Version.Id;
-        row["Weights"] = member.Weights.Hex;
-        row["Config"] = member.Config.Hex;
-        return row;
-    }
-
-    private static LibraryMember ReadMember(TableEntity row) => new(
-        row.Text("BaseModel"), row.Adapter(), row.Flag("Private"), new VersionPointer(row.Number("VersionNumber"), row.Text("VersionId")),
-        Digest.Parse(row.Text("Weights")), Digest.Parse(row.Text("Config")));
 
     private static TableEntity Write(Key key, ClusterSnapshot snapshot)
     {

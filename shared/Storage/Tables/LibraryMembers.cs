@@ -1,0 +1,60 @@
+using System.Runtime.CompilerServices;
+using Azure;
+using Azure.Data.Tables;
+using Marketplace.Core;
+
+namespace Marketplace.Storage;
+
+/// <summary>The member rows of libraries. Partition: the base model. They follow the adapters' rows, and may lag behind them.</summary>
+internal sealed class LibraryMembers(Table table)
+{
+    public async Task PutAsync(LibraryMember member, CancellationToken ct)
+    {
+        while (true)
+        {
+            var present = await table.GetAsync(Keys.Member(member.BaseModel, member.Adapter), ct);
+            if (present is null)
+            {
+                if (await table.AddAsync(Write(member), ct) is not null)
+                    return;
+            }
+            else if (present.Number("VersionNumber") > member.Version.Number
+                || await table.UpdateAsync(Write(member), present.ETag, ct) == UpdateResult.Updated)
+            {
+                return;
+            }
+        }
+    }
+
+    public Task RemoveAsync(string baseModel, AdapterId adapter, CancellationToken ct) =>
+        table.DeleteAsync(Keys.Member(baseModel, adapter), ETag.All, ct);
+
+    public async IAsyncEnumerable<(Key Key, LibraryMember Member)> ScanAsync(
+        string baseModel, Caller caller, Key? after, int? pageSize, [EnumeratorCancellation] CancellationToken ct)
+    {
+        var visible = caller.IsAdmin ? null
+            : caller.Owner is { } owner ? Filter.Of($"Private eq {false} or Owner eq {Keys.Lower(owner)}")
+            : Filter.Of($"Private eq {false}");
+        var filter = Filter.All(Filter.Partition(Keys.Model(baseModel)), after is { } key ? Filter.After(key) : null, visible);
+        await foreach (var row in table.QueryAsync(filter, ct, pageSize))
+            yield return (row.Key(), Read(row));
+    }
+
+    private static TableEntity Write(LibraryMember member)
+    {
+        var row = Rows.New(Keys.Member(member.BaseModel, member.Adapter));
+        row["BaseModel"] = member.BaseModel;
+        row["Adapter"] = member.Adapter.ToString();
+        row["Owner"] = Keys.Lower(member.Adapter.Owner);
+        row["Private"] = member.Private;
+        row["VersionNumber"] = member.Version.Number;
+        row["VersionId"] = member.Version.Id;
+        row["Weights"] = member.Weights.Hex;
+        row["Config"] = member.Config.Hex;
+        return row;
+    }
+
+    private static LibraryMember Read(TableEntity row) => new(
+        row.Text("BaseModel"), row.Adapter(), row.Flag("Private"), new VersionPointer(row.Number("VersionNumber"), row.Text("VersionId")),
+        Digest.Parse(row.Text("Weights")), Digest.Parse(row.Text("Config")));
+}
