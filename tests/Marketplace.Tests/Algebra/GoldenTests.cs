@@ -2,6 +2,7 @@ using System.Text.Json;
 using Marketplace.Core;
 using Marketplace.Core.Algebra;
 using Marketplace.Core.Methods;
+using Marketplace.Tests.Support;
 using Xunit;
 
 namespace Marketplace.Tests.Algebra;
@@ -11,7 +12,7 @@ public sealed class GoldenTests
 {
     private const double Tolerance = 2e-8; // the values are recorded with 8 decimals
 
-    private static readonly JsonElement Golden = JsonDocument.Parse(File.ReadAllBytes(Fixtures.Path("golden.json"))).RootElement;
+    private static readonly JsonElement Golden = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Fixtures.Root, "golden.json"))).RootElement;
     private static readonly double[] Scales = [2, 1, 0.5];
     private static readonly LowRankDelta[] Raw = [Factors(0), Factors(1), Factors(2)];
     private static readonly LowRankDelta[] Folded = [.. Raw.Select((d, e) => Adapters.Scale(d, Scales[e]))];
