@@ -12,16 +12,23 @@ internal static class JacobiSvd
     private const int MaxSweeps = 60; // a dozen are enough in practice
     private const double Epsilon = 2.220446049250313e-16;
 
+    // A column this short beside the largest entry is zero. Without the limit the noise of a rank-deficient matrix would be
+    // rotated down to denormal numbers, which never become orthogonal.
+    private const double Negligible = 1e-30;
+
     /// <summary>Factors M. U comes transposed: Ut (q, m), Vt (q, n); both have orthonormal rows, also where S is zero.</summary>
-    /// <exception cref="NotFiniteNumberException">M has an entry that is NaN or infinite, or its norm overflows.</exception>
+    /// <exception cref="NotFiniteNumberException">M has an entry that is NaN or infinite.</exception>
     public static (Matrix Ut, double[] S, Matrix Vt) Factor(Matrix m)
     {
-        if (!double.IsFinite(TensorPrimitives.SumOfSquares<double>(m.Values)))
+        var largest = m.Values.Length == 0 ? 0 : Math.Abs(TensorPrimitives.MaxMagnitude<double>(m.Values));
+        if (!double.IsFinite(largest))
             throw new NotFiniteNumberException("The singular values of a matrix that is not finite are undefined.");
-        if (m.Columns <= m.Rows)
-            return OfColumns(MatrixMath.Transpose(m));
-        var (ut, s, vt) = OfColumns(new Matrix(m.Rows, m.Columns, [.. m.Values]));
-        return (vt, s, ut);
+        var scaled = new Matrix(m.Rows, m.Columns);
+        TensorPrimitives.Divide(m.Values, largest == 0 ? 1 : largest, scaled.Values);
+        var tall = m.Columns <= m.Rows;
+        var (ut, s, vt) = OfColumns(tall ? MatrixMath.Transpose(scaled) : scaled);
+        TensorPrimitives.Multiply(s, largest, s);
+        return tall ? (ut, s, vt) : (vt, s, ut);
     }
 
     // w holds the n columns of a tall matrix as rows; they are rotated until they are orthogonal: M·V = W.
@@ -60,7 +67,7 @@ internal static class JacobiSvd
                 var alpha = TensorPrimitives.SumOfSquares<double>(w.Row(p));
                 var beta = TensorPrimitives.SumOfSquares<double>(w.Row(q));
                 var gamma = TensorPrimitives.Dot<double>(w.Row(p), w.Row(q));
-                if (Math.Abs(gamma) <= tolerance * Math.Sqrt(alpha) * Math.Sqrt(beta))
+                if (Math.Abs(gamma) <= tolerance * Math.Sqrt(alpha) * Math.Sqrt(beta) || Math.Min(alpha, beta) <= Negligible * Negligible)
                     continue;
                 var zeta = (beta - alpha) / (2 * gamma);
                 var t = (zeta >= 0 ? 1 : -1) / (Math.Abs(zeta) + Math.Sqrt(1 + (zeta * zeta)));

@@ -57,6 +57,8 @@ public sealed record MergePlan(
     {
         var weights = recipe.Weights ?? [.. general.Select(_ => 1d)];
         var found = new List<MergeProblem>();
+        if (general.Count == 0)
+            found.Add(new(MergeProblem.NoInputs, "There is no general adapter to subtract."));
         MergeChecks.Weights(found, weights, general.Count, true, recipe.Beta);
         var sum = weights.Sum();
         return TryCreate(
