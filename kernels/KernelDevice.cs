@@ -1,0 +1,67 @@
+using Marketplace.Core;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Marketplace.Kernels;
+
+/// <summary>Where kernels compute, and in which precision: float64 on the CPU, float32 on CUDA, whose float64 units are few.</summary>
+public sealed class KernelDevice
+{
+    private readonly Device device;
+    private readonly ScalarType type;
+
+    private KernelDevice(string kind, ScalarType type, double epsilon) =>
+        (Kind, device, this.type, Epsilon) = (kind, torch.device(kind), type, epsilon);
+
+    /// <summary>cpu or cuda, as lineages name it.</summary>
+    public string Kind { get; }
+
+    /// <summary>The distance from 1 to the next number of the precision.</summary>
+    public double Epsilon { get; }
+
+    /// <summary>The processor.</summary>
+    public static KernelDevice Cpu { get; } = new("cpu", ScalarType.Float64, Math.BitIncrement(1d) - 1);
+
+    /// <summary>The device of that kind; null where this process has none.</summary>
+    public static KernelDevice? Find(string kind) => kind switch
+    {
+        "cpu" => Cpu,
+        "cuda" when cuda.is_available() => new("cuda", ScalarType.Float32, MathF.BitIncrement(1f) - 1),
+        _ => null,
+    };
+
+    /// <summary>
+    /// Has the calling thread compute without helpers: libtorch's results change with its number of threads, so each module is
+    /// computed by one, and modules side by side.
+    /// </summary>
+    public static void UseOneThread() => set_num_threads(1);
+
+    /// <summary>Copies a matrix to the device; the tensor belongs to the current scope.</summary>
+    public Tensor Upload(Matrix matrix)
+    {
+        using var host = tensor(matrix.Values, [matrix.Rows, matrix.Columns], ScalarType.Float64);
+        return host.to(type, device, copy: true);
+    }
+
+    /// <summary>Copies a two-dimensional tensor back.</summary>
+    public static Matrix Download(Tensor tensor)
+    {
+        var matrix = new Matrix(checked((int)tensor.shape[0]), checked((int)tensor.shape[1]));
+        CopyTo(tensor, matrix.Values);
+        return matrix;
+    }
+
+    /// <summary>Copies a one-dimensional tensor back.</summary>
+    public static double[] DownloadVector(Tensor tensor)
+    {
+        var values = new double[tensor.numel()];
+        CopyTo(tensor, values);
+        return values;
+    }
+
+    private static void CopyTo(Tensor tensor, double[] values)
+    {
+        using var scope = NewDisposeScope();
+        tensor.to(ScalarType.Float64, CPU).contiguous().data<double>().CopyTo(values);
+    }
+}
