@@ -20,7 +20,7 @@ type StorageEndpoints = {
   table: string
 }
 
-@description('Settings by which a process reaches storage with its identity instead of a key.')
+@description('Settings by which a process reaches storage with its identity instead of a key: first for the Functions host, then for the code.')
 @export()
 func storageSettings(endpoints StorageEndpoints, clientId string) object => {
   AzureWebJobsStorage__blobServiceUri: endpoints.blob
@@ -28,4 +28,8 @@ func storageSettings(endpoints StorageEndpoints, clientId string) object => {
   AzureWebJobsStorage__tableServiceUri: endpoints.table
   AzureWebJobsStorage__credential: 'managedidentity'
   AzureWebJobsStorage__clientId: clientId
+  Storage__BlobServiceUri: endpoints.blob
+  Storage__QueueServiceUri: endpoints.queue
+  Storage__TableServiceUri: endpoints.table
+  Storage__ManagedIdentityClientId: clientId
 }
