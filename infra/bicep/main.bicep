@@ -117,6 +117,7 @@ module functions 'modules/functions.bicep' = {
     storage: storage.outputs.endpoints
     packageContainer: storage.outputs.packageContainer
     insightsConnectionString: monitoring.outputs.insightsConnectionString
+    kernel: '1 ${kernelsDevice}'
     maxInstances: functionsMaxInstances
     adminKey: adminKey
   }

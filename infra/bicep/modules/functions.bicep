@@ -24,6 +24,9 @@ param packageContainer string
 @description('Where telemetry goes.')
 param insightsConnectionString string
 
+@description('Version of the kernels\' numerics and their device; part of every job\'s id.')
+param kernel string
+
 @description('Most instances at once.')
 @minValue(40)
 @maxValue(1000)
@@ -48,6 +51,7 @@ var settings = union(
   {
     APPLICATIONINSIGHTS_CONNECTION_STRING: insightsConnectionString
     APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.clientId};Authorization=AAD'
+    Marketplace__Kernel: kernel
     Marketplace__SweepSchedule: sweepSchedule
     Marketplace__ReclusterSchedule: reclusterSchedule
   },

@@ -18,7 +18,7 @@ param tags object
 param sku string = 'Standard_ZRS'
 
 @description('Containers: content is immutable by digest, staging holds open uploads, derived can be computed again.')
-param containers string[] = ['content', 'staging', 'derived']
+param containers string[] = ['content', 'staging', 'derived', 'reports', 'snapshots']
 
 @description('Queues; each gets a -poison twin.')
 param queues string[] = ['validations', 'functions-jobs', 'kernel-jobs']
@@ -28,11 +28,13 @@ param tables string[] = [
   'adapters'
   'audit'
   'basemodels'
+  'contents'
   'jobs'
   'keys'
   'libraries'
-  'owners'
-  'reports'
+  'publishers'
+  'secrets'
+  'snapshots'
   'tags'
   'uploads'
   'versions'
