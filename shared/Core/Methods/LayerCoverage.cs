@@ -16,14 +16,14 @@ internal static partial class LayerCoverage
     {
         var layered = modules.Select(m => (Module: m, Match: Layer().Match(m.Name))).Where(m => m.Match.Success)
             .Select(m => (m.Module, Stack: m.Match.Groups["stack"].Value, Index: int.Parse(m.Match.Groups["index"].Value, CultureInfo.InvariantCulture),
-                Rest: m.Match.Groups["rest"].Value))
+                Part: m.Match.Groups["rest"].Value))
             .ToList();
         var layers = layered.GroupBy(m => m.Stack).ToDictionary(g => g.Key, g => g.Select(m => m.Index).ToHashSet());
         var missing = new List<TargetModule>();
         var unknown = new List<string>();
-        foreach (var kind in layered.GroupBy(m => (m.Stack, m.Rest)))
+        foreach (var kind in layered.GroupBy(m => (m.Stack, m.Part)))
         {
-            var names = layers[kind.Key.Stack].Except(kind.Select(m => m.Index)).Select(i => $"{kind.Key.Stack}{i}.{kind.Key.Rest}");
+            var names = layers[kind.Key.Stack].Except(kind.Select(m => m.Index)).Select(i => $"{kind.Key.Stack}{i}.{kind.Key.Part}");
             var shapes = kind.Select(m => (m.Module.Kind, m.Module.Out, m.Module.In, m.Module.Kernel)).Distinct().Count();
             if (shapes == 1)
                 missing.AddRange(names.Select(n => kind.First().Module with { Name = n }));

@@ -47,7 +47,7 @@ public sealed class ServingExport
         var packing = new Packing(options.Type);
         foreach (var module in result)
             packing.Add(module);
-        if (packing.Modules.Count == 0)
+        if (packing.Modules.Count == 0 && packing.Problems.Count == 0)
             packing.Problems.Add(new(ExportProblem.NoModules, "There is no module to export."));
         problems = [.. packing.Problems];
         if (!problems.IsEmpty)
@@ -142,21 +142,31 @@ public sealed class ServingExport
         public void Add(MergedModule merged)
         {
             var name = merged.Module.Name;
-            var packed = PackedModule.Pack(merged.Module, merged.Delta, type, out var loss);
-            Underflowed += loss.Underflowed;
-            if (loss.Overflowed > 0 || !MatrixMath.IsFinite(merged.Delta.A) || !MatrixMath.IsFinite(merged.Delta.B))
+            if (!MatrixMath.IsFinite(merged.Delta.A) || !MatrixMath.IsFinite(merged.Delta.B))
             {
-                Problems.Add(new(ExportProblem.Overflow, $"{name} has values that {type} can't hold.", name));
+                Problems.Add(new(ExportProblem.Overflow, $"{name} has values that are not finite.", name));
                 return;
             }
 
-            var norm = Deltas.Norm(merged.Delta);
-            var error = norm == 0 ? 0 : Deltas.Distance(packed.Unpack(merged.Delta.Rank), merged.Delta) / norm;
+            var (packed, loss, error) = Pack(merged, merged.Delta);
+            if (loss.Overflowed > 0 || error >= Bound) // factors that largely cancel lose less once they are rewritten without the redundancy
+                (packed, loss, error) = Pack(merged, Recompression.Of(merged.Delta, RankPolicy.Lossless).Delta);
+            Modules.Add(packed);
+            Underflowed += loss.Underflowed;
             if (error > LargestError)
                 (LargestError, LargestErrorModule) = (error, name);
-            if (error >= Bound)
+            if (loss.Overflowed > 0)
+                Problems.Add(new(ExportProblem.Overflow, $"{name} has values beyond the range of {type}.", name));
+            else if (error >= Bound)
                 Problems.Add(new(ExportProblem.RoundingTooLarge, $"Rounding {name} to {type} changes ΔW by {error:g3} of its norm, more than {Bound:g3}.", name));
-            Modules.Add(packed);
+        }
+
+        private (PackedModule Packed, ConversionLoss Loss, double Error) Pack(MergedModule merged, LowRankDelta factors)
+        {
+            var packed = PackedModule.Pack(merged.Module, factors, type, out var loss);
+            var norm = Deltas.Norm(merged.Delta);
+            var error = loss.Overflowed > 0 || norm == 0 ? 0 : Deltas.Distance(packed.Unpack(factors.Rank), merged.Delta) / norm;
+            return (packed, loss, error);
         }
 
         private double Bound => type switch

@@ -8,14 +8,25 @@ namespace Marketplace.Tests.Algebra;
 public sealed class KMeansTests
 {
     [Fact]
-    public void The_optimum_of_small_sets_is_found() => Gen.Select(Gen.Int[4, 7], Gen.Int[1, 3], Gen.Int[0, 100_000]).Sample((n, k, seed) =>
+    public void The_optimum_of_small_grouped_sets_is_found() => Gen.Select(Gen.Int[5, 8], Gen.Int[1, 3], Gen.Int[0, 100_000]).Sample((n, k, seed) =>
     {
         var points = Adapters.Fill(new Matrix(n, 2), new Random(seed));
+        for (var i = 0; i < n; i++)
+            points[i, 0] += 8 * (i % k);
         var best = Partitions(n, k).Min(labels => Inertia(points, labels));
-        var found = KMeans.Run(points, k, starts: 50);
-        Assert.Equal(best, found.Inertia, 1e-9 * Math.Max(1, best));
-        Assert.Equal(Inertia(points, found.Labels), found.Inertia, 1e-9 * Math.Max(1, best));
+        Assert.Equal(best, KMeans.Run(points, k).Inertia, 1e-9 * Math.Max(1, best));
     }, iter: 50);
+
+    [Fact]
+    public void Every_point_is_nearest_to_the_mean_of_its_own_cluster() => Gen.Select(Gen.Int[4, 30], Gen.Int[1, 4], Gen.Int[0, 100_000]).Sample((n, k, seed) =>
+    {
+        var points = Adapters.Fill(new Matrix(n, 3), new Random(seed));
+        var partition = KMeans.Run(points, k, starts: 2);
+        Assert.Equal(Inertia(points, partition.Labels), partition.Inertia, 1e-9 * n);
+        var distances = Enumerable.Range(0, n).Select(i => Enumerable.Range(0, k).Select(c =>
+            Enumerable.Range(0, 3).Sum(d => (points[i, d] - partition.Centroids[c, d]) * (points[i, d] - partition.Centroids[c, d]))).ToList());
+        Assert.All(distances.Zip(partition.Labels), p => Assert.True(p.First[p.Second] <= p.First.Min() + 1e-12));
+    });
 
     [Fact]
     public void Separated_groups_are_recovered_with_clusters_numbered_by_first_appearance()
