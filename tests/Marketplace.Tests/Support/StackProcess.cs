@@ -1,0 +1,109 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace Marketplace.Tests.Support;
+
+/// <summary>One of the hosts as the process that users run, from the build's output beside the tests' own.</summary>
+internal sealed class StackProcess : IAsyncDisposable
+{
+    private const int Terminate = 15;
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
+
+    private readonly string name;
+    private readonly Process process;
+    private readonly StringBuilder output = new();
+    private readonly TaskCompletionSource<Uri> listening = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private StackProcess(string name, Process process)
+    {
+        (this.name, this.process) = (name, process);
+        process.OutputDataReceived += (_, e) => Take(e.Data);
+        process.ErrorDataReceived += (_, e) => Take(e.Data);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+    }
+
+    /// <summary>Everything it wrote so far.</summary>
+    public string Output
+    {
+        get
+        {
+            lock (output)
+                return output.ToString();
+        }
+    }
+
+    /// <summary>Starts <c>Marketplace.NAME.dll</c> with an environment of its own.</summary>
+    public static StackProcess Start(string name, IReadOnlyDictionary<string, string> environment)
+    {
+        var assembly = Assembly(name);
+        var start = new ProcessStartInfo("dotnet", [assembly])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+            WorkingDirectory = Path.GetDirectoryName(assembly)!,
+        };
+        string[] sections = ["Storage__", "Marketplace__", "MARKETPLACE_", "ASPNETCORE_", "Kestrel__"];
+        foreach (var inherited in start.Environment.Keys.Where(k => sections.Any(s => k.StartsWith(s, StringComparison.OrdinalIgnoreCase))).ToList())
+            start.Environment.Remove(inherited);
+        foreach (var (key, value) in environment)
+            start.Environment[key] = value;
+        return new StackProcess(name, Process.Start(start)!);
+    }
+
+    /// <summary>The address it serves, once it does.</summary>
+    public async Task<Uri> ListeningAsync()
+    {
+        var exited = process.WaitForExitAsync();
+        if (await Task.WhenAny(listening.Task, exited, Task.Delay(Patience)) == listening.Task)
+            return await listening.Task;
+        throw new InvalidOperationException($"{name} does not serve:\n{Output}");
+    }
+
+    /// <summary>SIGKILL: no handler runs, nothing is flushed.</summary>
+    public async Task KillAsync()
+    {
+        process.Kill();
+        await process.WaitForExitAsync();
+    }
+
+    /// <summary>SIGTERM, and the exit code that followed.</summary>
+    public async Task<int> StopAsync()
+    {
+        _ = kill(process.Id, Terminate);
+        await process.WaitForExitAsync().WaitAsync(Patience);
+        return process.ExitCode;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!process.HasExited)
+            await KillAsync();
+        process.Dispose();
+    }
+
+    // artifacts/bin/Marketplace.Tests/debug/ → artifacts/bin/Marketplace.NAME/debug/
+    private static string Assembly(string name)
+    {
+        var own = new DirectoryInfo(AppContext.BaseDirectory);
+        return Path.Combine(own.Parent!.Parent!.FullName, $"Marketplace.{name}", own.Name, $"Marketplace.{name}.dll");
+    }
+
+    private void Take(string? line)
+    {
+        const string Marker = "Now listening on: ";
+        if (line is null)
+            return;
+        lock (output)
+            output.AppendLine(line);
+        if (line.IndexOf(Marker, StringComparison.Ordinal) is >= 0 and var at)
+            listening.TrySetResult(new Uri(line[(at + Marker.Length)..].Trim()));
+    }
+
+    [DllImport("libc", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int kill(int pid, int signal);
+}
