@@ -14,11 +14,13 @@ public abstract class StorageTest(AzuriteFixture azurite) : IAsyncLifetime
 
     protected static CancellationToken Ct => TestContext.Current.CancellationToken;
 
+    protected AzuriteFixture Azurite { get; } = azurite;
+
     protected ManualClock Clock { get; } = new();
 
     protected MarketplaceStorage Storage { get; private set; } = null!;
 
-    public async ValueTask InitializeAsync() => Storage = await azurite.NewStorageAsync(Clock);
+    public async ValueTask InitializeAsync() => Storage = await Azurite.NewStorageAsync(Clock);
 
     public ValueTask DisposeAsync()
     {
