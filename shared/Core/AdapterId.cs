@@ -46,7 +46,7 @@ public readonly record struct AdapterId
     /// <summary>Whether <paramref name="owner"/> may be the name of an account.</summary>
     public static bool IsValidOwner([NotNullWhen(true)] string? owner) => IsValidPart(owner) && !ReservedOwners.Contains(owner!);
 
-    private static bool IsValidPart([NotNullWhen(true)] string? part) =>
+    internal static bool IsValidPart([NotNullWhen(true)] string? part) =>
         part is { Length: >= 1 and <= 96 }
         && part.All(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-')
         && part[0] is not ('-' or '.')
