@@ -1,1 +1,3 @@
-return 0;
+using Marketplace.Functions.Hosting;
+
+await StandaloneHost.Build(args).RunAsync();

@@ -1,1 +1,3 @@
-return 0;
+using Marketplace.Kernels;
+
+await KernelHost.Build(args).RunAsync();

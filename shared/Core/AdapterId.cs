@@ -10,7 +10,7 @@ namespace Marketplace.Core;
 public readonly record struct AdapterId
 {
     private static readonly HashSet<string> ReservedOwners =
-        new(StringComparer.OrdinalIgnoreCase) { "api", "datasets", "spaces", "kernels", "buckets", "models", "openapi", "health" };
+        new(StringComparer.OrdinalIgnoreCase) { "api", "datasets", "spaces", "kernels", "buckets", "models", "openapi", "health", "public" };
 
     private AdapterId(string owner, string name) => (Owner, Name) = (owner, name);
 

@@ -113,6 +113,10 @@ public sealed class MarketplaceStorage
         .. QueueNames.All.SelectMany(q => new[] { q, QueueNames.Poison(q) }).Select(q => Queues.Client(q).CreateIfNotExistsAsync(cancellationToken: ct)),
     ]);
 
+    /// <summary>Asks blobs, queues and tables for something small; returns if all three answer.</summary>
+    public Task PingAsync(CancellationToken ct = default) => Task.WhenAll(
+        containers[0].ExistsAsync(ct), Queues.Client(QueueNames.Validations).ExistsAsync(ct), Uploads.GetAsync(new string('0', 32), ct));
+
     private static (BlobServiceClient, QueueServiceClient, TableServiceClient) Clients(StorageOptions options)
     {
         var messages = new QueueClientOptions { MessageEncoding = QueueMessageEncoding.Base64 };

@@ -1,6 +1,7 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
 
 namespace Marketplace.Core.Api;
 
@@ -23,7 +24,18 @@ public static class ApiJson
         options.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
         // Problem texts quote tensor names; escaping everything beyond ASCII would make them unreadable.
         options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
+        options.TypeInfoResolver = new DefaultJsonTypeInfoResolver { Modifiers = { LetNullablesBeAbsent } };
         options.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false));
         return options;
+    }
+
+    // What is left out when it is null must be readable when it is absent.
+    private static void LetNullablesBeAbsent(JsonTypeInfo type)
+    {
+        foreach (var property in type.Properties)
+        {
+            if (property.IsSetNullable || Nullable.GetUnderlyingType(property.PropertyType) is not null)
+                property.IsRequired = false;
+        }
     }
 }

@@ -66,6 +66,14 @@ public sealed class StagingStore
         }
     }
 
+    /// <summary>Bytes that were written and committed for a file; null if there are none.</summary>
+    public async Task<long?> SizeAsync(string uploadId, int index, CancellationToken ct = default)
+    {
+        long? size = null;
+        await Blob(uploadId, index).Try404Async(async blob => size = (await blob.GetPropertiesAsync(cancellationToken: ct)).Value.ContentLength);
+        return size;
+    }
+
     /// <summary>Deletes everything staged for an upload; returns how many files there were.</summary>
     public async Task<int> DeleteUploadAsync(string uploadId, CancellationToken ct = default)
     {

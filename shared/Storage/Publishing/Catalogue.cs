@@ -34,16 +34,16 @@ public sealed class Catalogue
     }
 
     /// <summary>
-    /// Confirms an alias and puts the adapters that it newly resolves into their library: those of its owner, or with an alias for
-    /// everybody those of all. Returns the adapters that joined.
+    /// Confirms an alias and moves the adapters that it concerns into the library it names: those of its owner, or with an alias for
+    /// everybody those of all. Returns the adapters that moved.
     /// </summary>
     public async Task<IReadOnlyList<AdapterId>> ConfirmAliasAsync(BaseModelAlias alias, CancellationToken ct = default)
     {
         await storage.BaseModels.ConfirmAliasAsync(alias, ct);
         var joined = new List<AdapterId>();
-        await foreach (var adapter in storage.Adapters.ListUnresolvedAsync(alias.Owner, ct))
+        await foreach (var adapter in storage.Adapters.ListBySpellingAsync(alias.Spelling, alias.Owner, ct))
         {
-            if (BaseModelStore.Normalize(adapter.BaseModelName) == BaseModelStore.Normalize(alias.Spelling) && await JoinAsync(adapter.Id, ct))
+            if (await JoinAsync(adapter.Id, ct))
                 joined.Add(adapter.Id);
         }
         return joined;
@@ -74,13 +74,14 @@ public sealed class Catalogue
 
     private async Task<bool> JoinAsync(AdapterId id, CancellationToken ct)
     {
-        while (await storage.Adapters.GetAsync(id, ct) is { BaseModel: null } adapter)
+        while (await storage.Adapters.GetAsync(id, ct) is { } adapter)
         {
-            if (await storage.BaseModels.ResolveAsync(adapter.BaseModelName, id.Owner, ct) is not { } baseModel)
+            var baseModel = await storage.BaseModels.ResolveAsync(adapter.BaseModelName, id.Owner, ct);
+            if (baseModel is null || string.Equals(baseModel, adapter.BaseModel, StringComparison.OrdinalIgnoreCase))
                 return false;
             if (await storage.Adapters.UpdateAsync(adapter with { BaseModel = baseModel, UpdatedAt = storage.Clock.GetUtcNow() }, ct) != UpdateResult.Updated)
                 continue;
-            await SyncLibraryAsync(id, [], ct);
+            await SyncLibraryAsync(id, [adapter.BaseModel], ct);
             return true;
         }
         return false;

@@ -53,7 +53,7 @@ public sealed class VersionCommit
     }
 
     /// <summary>Does what follows from a version row: the adapter's pointer, its library entry, the audit event. Repeatable by anyone.</summary>
-    internal async Task<VersionRecord> CompleteAsync(VersionRecord version, CancellationToken ct)
+    public async Task<VersionRecord> CompleteAsync(VersionRecord version, CancellationToken ct = default)
     {
         var (adapter, left) = await AdvanceAsync(version, ct);
         storage.Options.Reached(WriteBoundary.MainPointer);

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Runtime.CompilerServices;
+using System.Text;
 using Azure.Data.Tables;
 using Marketplace.Core;
 
@@ -79,13 +80,16 @@ public sealed class AdapterStore
         return new Page<AdapterRecord>(items.ToImmutable(), null);
     }
 
-    /// <summary>The adapters whose spelling of the base model is not resolved, of one account or of all.</summary>
-    public async IAsyncEnumerable<AdapterRecord> ListUnresolvedAsync(string? owner, [EnumeratorCancellation] CancellationToken ct = default)
+    /// <summary>The adapters whose configuration spells the base model so, of one account or of all.</summary>
+    public async IAsyncEnumerable<AdapterRecord> ListBySpellingAsync(string spelling, string? owner, [EnumeratorCancellation] CancellationToken ct = default)
     {
-        var filter = Filter.All(owner is null ? null : Filter.Partition(Keys.Lower(owner)), Filter.Of($"Resolved eq {false}"));
+        var filter = Filter.All(owner is null ? null : Filter.Partition(Keys.Lower(owner)), Filter.Of($"Spelling eq {SpellingKey(spelling)}"));
         await foreach (var row in table.QueryAsync(filter, ct))
             yield return Read(row);
     }
+
+    // A digest, because a spelling may be a path of any length.
+    private static string SpellingKey(string spelling) => Digest.Of(Encoding.UTF8.GetBytes(BaseModelStore.Normalize(spelling))).Hex;
 
     private async IAsyncEnumerable<(Key Key, AdapterRecord? Adapter)> ScanAsync(
         AdapterQuery query, Key? after, [EnumeratorCancellation] CancellationToken ct)
@@ -142,7 +146,7 @@ public sealed class AdapterStore
         row["Listed"] = adapter.Listed;
         row["BaseModelName"] = adapter.BaseModelName;
         row["BaseModel"] = adapter.BaseModel;
-        row["Resolved"] = adapter.BaseModel is not null;
+        row["Spelling"] = SpellingKey(adapter.BaseModelName);
         row["MainNumber"] = adapter.Main?.Number;
         row["MainId"] = adapter.Main?.Id;
         row["CreatedAt"] = adapter.CreatedAt;

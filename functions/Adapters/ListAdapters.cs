@@ -1,0 +1,41 @@
+using Marketplace.Core;
+using Marketplace.Core.Api;
+using Marketplace.Functions.Http;
+using Marketplace.Storage;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Marketplace.Functions.Adapters;
+
+/// <summary>Lists and searches the adapters that the caller may see.</summary>
+public static class ListAdapters
+{
+    private const int MaxLimit = 200;
+
+    public static async Task<Results<Ok<ListResponse<AdapterView>>, ProblemHttpResult>> Handle(
+        Requester requester, MarketplaceStorage storage, CancellationToken cancellationToken,
+        string? owner = null, string? baseModel = null, string? q = null, string? tag = null,
+        string? unlisted = null, string? limit = null, string? continuation = null)
+    {
+        if (Paging.ParseLimit(limit, MaxLimit) is not { } count)
+            return Paging.BadLimit(MaxLimit);
+        if (owner is not null && !AdapterId.IsValidOwner(owner))
+            return Problems.InvalidRequest("owner", $"'{owner}' is not the name of an account.");
+        if (unlisted is not (null or "true" or "false"))
+            return Problems.InvalidRequest("unlisted", "unlisted is true or false.");
+
+        var query = new AdapterQuery
+        {
+            Caller = requester.Caller,
+            Owner = owner,
+            BaseModel = baseModel,
+            Text = q,
+            Tag = tag,
+            IncludeUnlisted = unlisted == "true",
+            After = continuation,
+            Limit = count,
+        };
+        return await storage.Adapters.ListAsync(query, cancellationToken) is { } page
+            ? TypedResults.Ok(new ListResponse<AdapterView>([.. page.Items.Select(a => a.View())], page.Continuation))
+            : Problems.InvalidRequest("continuation", "The continuation is not one that this service gave.");
+    }
+}

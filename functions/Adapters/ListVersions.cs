@@ -1,0 +1,23 @@
+using Marketplace.Core.Api;
+using Marketplace.Functions.Http;
+using Marketplace.Storage;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Marketplace.Functions.Adapters;
+
+/// <summary>An adapter's versions, newest first.</summary>
+public static class ListVersions
+{
+    public static async Task<Results<Ok<ListResponse<VersionView>>, ProblemHttpResult>> Handle(
+        string owner, string name, Requester requester, MarketplaceStorage storage, CancellationToken cancellationToken)
+    {
+        var (adapter, problem) = await Lookup.AdapterAsync(storage, requester.Caller, owner, name, cancellationToken);
+        if (adapter is null)
+            return problem!;
+
+        var views = new List<VersionView>();
+        foreach (var version in await storage.Versions.ListAsync(adapter.Id, cancellationToken))
+            views.Add(await version.ViewAsync(storage, requester.Caller, cancellationToken));
+        return TypedResults.Ok(new ListResponse<VersionView>(views));
+    }
+}

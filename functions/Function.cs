@@ -1,0 +1,28 @@
+using Marketplace.Storage;
+
+namespace Marketplace.Functions;
+
+/// <summary>A row of the <see cref="FunctionTable"/>.</summary>
+/// <param name="Name">Unique; the function's name in Azure and in the OpenAPI document.</param>
+public abstract record Function(string Name);
+
+/// <summary>A function behind a route.</summary>
+/// <param name="Name">Unique.</param>
+/// <param name="Method">HTTP method.</param>
+/// <param name="Route">Route pattern below <see cref="FunctionTable.RoutePrefix"/>.</param>
+/// <param name="Access">The least scope a caller needs; null lets anonymous callers in.</param>
+/// <param name="Handler">An endpoint delegate.</param>
+/// <param name="Summary">One line for the OpenAPI document.</param>
+public sealed record HttpFunction(string Name, string Method, string Route, KeyScope? Access, Delegate Handler, string Summary) : Function(Name);
+
+/// <summary>A function behind a queue. It may run twice for one message.</summary>
+/// <param name="Name">Unique.</param>
+/// <param name="Queue">Name of the queue.</param>
+/// <param name="Handle">Takes the message's text.</param>
+public sealed record QueueFunction(string Name, string Queue, Func<IServiceProvider, string, CancellationToken, Task> Handle) : Function(Name);
+
+/// <summary>A function that runs on a schedule.</summary>
+/// <param name="Name">Unique.</param>
+/// <param name="Schedule">Reads the six-field cron expression from the options.</param>
+/// <param name="Handle">What to do when it is time.</param>
+public sealed record TimerFunction(string Name, Func<MarketplaceOptions, string> Schedule, Func<IServiceProvider, CancellationToken, Task> Handle) : Function(Name);

@@ -1,0 +1,79 @@
+using Marketplace.Functions.Accounts;
+using Marketplace.Functions.Adapters;
+using Marketplace.Functions.BaseModels;
+using Marketplace.Functions.Clusterings;
+using Marketplace.Functions.Jobs;
+using Marketplace.Functions.Maintenance;
+using Marketplace.Functions.Merges;
+using Marketplace.Functions.Subtractions;
+using Marketplace.Functions.Uploads;
+using Marketplace.Storage;
+
+namespace Marketplace.Functions;
+
+/// <summary>Every function of the app: what calls it, who may, and what runs. The hosts in Hosting/ read nothing else.</summary>
+public static class FunctionTable
+{
+    public const string RoutePrefix = "/api/v1";
+
+    private const KeyScope Read = KeyScope.Read;
+    private const KeyScope Publish = KeyScope.Publish;
+    private static KeyScope? Anyone => null;
+
+    public static IReadOnlyList<HttpFunction> Http { get; } =
+    [
+        new("Health", "GET", "/health", Anyone, Health.Handle, "Whether storage is reachable"),
+        new("WhoAmI", "GET", "/whoami", Anyone, WhoAmI.Handle, "The caller's account and scope"),
+
+        new("ListAdapters", "GET", "/adapters", Anyone, ListAdapters.Handle, "List and search adapters"),
+        new("GetAdapter", "GET", "/adapters/{owner}/{name}", Anyone, GetAdapter.Handle, "One adapter"),
+        new("UpdateAdapter", "PATCH", "/adapters/{owner}/{name}", Publish, UpdateAdapter.Handle, "Unlist an adapter, or list it again"),
+        new("ListVersions", "GET", "/adapters/{owner}/{name}/versions", Anyone, ListVersions.Handle, "An adapter's versions, newest first"),
+        new("GetVersion", "GET", "/adapters/{owner}/{name}/versions/{revision}", Anyone, GetVersion.Handle, "One version"),
+        new("GetReport", "GET", "/adapters/{owner}/{name}/versions/{revision}/report", Anyone, GetReport.Handle, "Validation report of a version"),
+        new("DownloadFile", "GET", "/adapters/{owner}/{name}/versions/{revision}/files/{**path}", Anyone, DownloadFile.Handle, "Redirect to a file's bytes"),
+        new("SetTag", "PUT", "/adapters/{owner}/{name}/tags/{tag}", Publish, SetTag.Handle, "Name a version"),
+        new("DeleteTag", "DELETE", "/adapters/{owner}/{name}/tags/{tag}", Publish, DeleteTag.Handle, "Forget a version's name"),
+        new("FindSimilar", "GET", "/adapters/{owner}/{name}/similar", Anyone, FindSimilar.Handle, "Nearest adapters of the same base model"),
+
+        new("BeginUpload", "POST", "/uploads", Publish, BeginUpload.Handle, "Begin an upload"),
+        new("GetUpload", "GET", "/uploads/{id}", Publish, GetUpload.Handle, "How far an upload got"),
+        new("GetUploadReport", "GET", "/uploads/{id}/report", Publish, GetUploadReport.Handle, "Validation report of an upload"),
+        new("CompleteUpload", "POST", "/uploads/{id}/complete", Publish, CompleteUpload.Handle, "Validate and publish an upload"),
+        new("CancelUpload", "DELETE", "/uploads/{id}", Publish, CancelUpload.Handle, "Give up an upload"),
+
+        new("RequestMerge", "POST", "/merges", Publish, RequestMerge.Handle, "Merge adapters on the kernels"),
+        new("RequestSubtraction", "POST", "/subtractions", Publish, RequestSubtraction.Handle, "Subtract general knowledge from an adapter"),
+        new("RequestClustering", "POST", "/clusterings", Publish, RequestClustering.Handle, "Cluster a base model's library"),
+        new("ListClusterings", "GET", "/clusterings", Anyone, ListClusterings.Handle, "Cluster snapshots of a library, newest first"),
+        new("GetClustering", "GET", "/clusterings/{id}", Anyone, GetClustering.Handle, "One cluster snapshot"),
+
+        new("ListJobs", "GET", "/jobs", Read, ListJobs.Handle, "The caller's jobs"),
+        new("GetJob", "GET", "/jobs/{id}", Read, GetJob.Handle, "One job"),
+        new("WatchJob", "GET", "/jobs/{id}/events", Read, WatchJob.Handle, "A job's progress as server-sent events"),
+        new("CancelJob", "POST", "/jobs/{id}/cancel", Publish, CancelJob.Handle, "Ask a job to stop"),
+
+        new("ListKeys", "GET", "/keys", Read, ListKeys.Handle, "The caller's keys"),
+        new("CreateKey", "POST", "/keys", Read, CreateKey.Handle, "Make a key"),
+        new("RevokeKey", "DELETE", "/keys/{id}", Read, RevokeKey.Handle, "Take a key back"),
+
+        new("ListBaseModels", "GET", "/base-models", Anyone, ListBaseModels.Handle, "Base models and their aliases"),
+        new("ResolveBaseModel", "GET", "/base-models/resolve", Anyone, ResolveBaseModel.Handle, "What a spelling counts as"),
+        new("ConfirmAlias", "POST", "/base-models/aliases", Publish, ConfirmAlias.Handle, "Confirm what a spelling stands for"),
+    ];
+
+    public static IReadOnlyList<QueueFunction> Queues { get; } =
+    [
+        new("ValidateAdapter", QueueNames.Validations, ValidateAdapter.Handle),
+        new("FailValidation", QueueNames.Poison(QueueNames.Validations), FailValidation.Handle),
+        new("RunJob", QueueNames.FunctionsJobs, RunJob.Handle),
+        new("FailJob", QueueNames.Poison(QueueNames.FunctionsJobs), FailJob.Handle),
+        new("FailKernelJob", QueueNames.Poison(QueueNames.KernelJobs), FailJob.Handle),
+    ];
+
+    public static IReadOnlyList<TimerFunction> Timers { get; } =
+    [
+        new("Sweep", options => options.SweepSchedule, SweepStorage.Handle),
+        new("Recluster", options => options.ReclusterSchedule, Recluster.Handle),
+    ];
+}

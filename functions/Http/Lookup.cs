@@ -1,0 +1,48 @@
+using Marketplace.Core;
+using Marketplace.Storage;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Marketplace.Functions.Http;
+
+/// <summary>Either what was asked for, or the problem to answer with.</summary>
+internal readonly record struct Found<T>(T? Value, ProblemHttpResult? Problem)
+    where T : class
+{
+    public static implicit operator Found<T>(T value) => new(value, null);
+
+    public static implicit operator Found<T>(ProblemHttpResult problem) => new(null, problem);
+}
+
+/// <summary>Finds adapters and versions as a caller may see them.</summary>
+internal static class Lookup
+{
+    /// <summary>The adapter; not-found also when it is private to somebody else.</summary>
+    public static async Task<Found<AdapterRecord>> AdapterAsync(
+        MarketplaceStorage storage, Caller caller, string owner, string name, CancellationToken cancellationToken) =>
+        AdapterId.TryCreate(owner, name, out var id)
+        && await storage.Adapters.GetAsync(id, cancellationToken) is { } adapter && caller.CanSee(adapter)
+            ? adapter
+            : Problems.NotFound($"adapter '{owner}/{name}'");
+
+    /// <summary>The adapter, if the caller owns it.</summary>
+    public static async Task<Found<AdapterRecord>> OwnAdapterAsync(
+        MarketplaceStorage storage, Requester requester, string owner, string name, CancellationToken cancellationToken)
+    {
+        var found = await AdapterAsync(storage, requester.Caller, owner, name, cancellationToken);
+        return found.Value is { } adapter && !requester.Owns(adapter.Id)
+            ? Problems.Forbidden($"'{adapter.Id}' belongs to another account.")
+            : found;
+    }
+
+    /// <summary>A version of an adapter by number, id, tag or <c>main</c>.</summary>
+    public static async Task<Found<VersionRecord>> VersionAsync(
+        MarketplaceStorage storage, Caller caller, string owner, string name, string revision, CancellationToken cancellationToken)
+    {
+        var (adapter, problem) = await AdapterAsync(storage, caller, owner, name, cancellationToken);
+        if (adapter is null)
+            return problem!;
+        return await storage.Versions.ResolveAsync(adapter.Id, revision, cancellationToken) is { } version
+            ? version
+            : Problems.NotFound($"version '{revision}' of '{adapter.Id}'");
+    }
+}

@@ -1,0 +1,70 @@
+using System.Net.Sockets;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using Azure;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Marketplace.Functions.Http;
+
+/// <summary>Turns whatever went wrong into problem details; only defects reach the log as errors.</summary>
+public sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<ProblemMiddleware> logger)
+{
+    public async Task InvokeAsync(HttpContext context)
+    {
+        try
+        {
+            await next(context);
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            return;
+        }
+        catch (Exception exception) when (!context.Response.HasStarted)
+        {
+            await Describe(exception, context).ExecuteAsync(context);
+            return;
+        }
+
+        if (context.Response is { StatusCode: >= 400, HasStarted: false, ContentLength: null, ContentType: null })
+            await Problems.ForStatus(context.Response.StatusCode).ExecuteAsync(context);
+    }
+
+    private ProblemHttpResult Describe(Exception exception, HttpContext context)
+    {
+        switch (exception)
+        {
+            case BadHttpRequestException { InnerException: JsonException json }:
+                return Problems.InvalidJson(WhereInJson(json));
+            case BadHttpRequestException { StatusCode: 400 } bad:
+                return Problems.InvalidJson(bad.Message);
+            case BadHttpRequestException bad:
+                return Problems.ForStatus(bad.StatusCode);
+            case RequestFailedException or AggregateException or SocketException or HttpRequestException when IsUnreachable(exception):
+                logger.LogWarning("Storage does not answer: {Reason}", exception.GetBaseException().Message);
+                return Problems.ForStatus(503);
+            default:
+                logger.LogError(exception, "{Method} {Route} failed", context.Request.Method, (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText);
+                return Problems.ForStatus(500);
+        }
+    }
+
+    // The serializer's message names .NET types behind the first sentence; the place is what helps a caller.
+    private static string WhereInJson(JsonException json)
+    {
+        var message = json.InnerException is JsonException inner ? inner.Message : json.Message;
+        var cut = message.IndexOf(" Path:", StringComparison.Ordinal);
+        var sentence = TypeName().Replace(cut < 0 ? message : message[..cut], "the request").Replace(".NET member", "member", StringComparison.Ordinal);
+        return $"{sentence} At {json.Path ?? "$"}, line {(json.LineNumber ?? 0) + 1}.";
+    }
+
+    [GeneratedRegex("(the )?type '[^']*'")]
+    private static partial Regex TypeName();
+
+    private static bool IsUnreachable(Exception exception) => exception switch
+    {
+        RequestFailedException { Status: 0 or 429 or 500 or 503 } => true,
+        AggregateException all => all.InnerExceptions.Any(IsUnreachable),
+        SocketException or HttpRequestException => true,
+        _ => exception.InnerException is { } inner && IsUnreachable(inner),
+    };
+}

@@ -1,0 +1,53 @@
+using Marketplace.Core.Api;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Marketplace.Functions.Http;
+
+/// <summary>Every refusal of the API: RFC 9457 problem details with a stable code. docs/api.md lists the codes.</summary>
+public static class Problems
+{
+    public static readonly ProblemHttpResult Unauthenticated =
+        Create(401, "unauthenticated", "A valid API key is needed", "Send 'Authorization: Bearer hf_…' with a key that is known, unexpired and not revoked.");
+
+    public static ProblemHttpResult InvalidJson(string detail) => Create(400, "invalid-json", "The body is not the JSON asked for", detail);
+
+    public static ProblemHttpResult InvalidRequest(params IReadOnlyList<IssueView> issues) =>
+        Create(400, "invalid-request", "A value can't be used", string.Join(' ', issues.Select(i => i.Message)), issues);
+
+    public static ProblemHttpResult InvalidRequest(string path, string message) =>
+        InvalidRequest(new IssueView("invalid-value", "error", path, message));
+
+    public static ProblemHttpResult Forbidden(string detail) => Create(403, "forbidden", "The key does not allow this", detail);
+
+    public static ProblemHttpResult NotFound(string what) => Create(404, "not-found", "Not found", $"There is no {what}.");
+
+    public static ProblemHttpResult Conflict(string detail) => Create(409, "conflict", "The state does not allow this", detail);
+
+    public static ProblemHttpResult BaseMismatch(string detail) => Create(422, "base-mismatch", "The adapters do not belong to one known base model", detail);
+
+    public static ProblemHttpResult LibraryTooLarge(int members, int limit) =>
+        Create(422, "library-too-large", "The library is too large for exact comparison", $"It has {members} members; exact comparison is done up to {limit}.");
+
+    public static ProblemHttpResult TooManyJobs(int limit) =>
+        Create(429, "too-many-requests", "Too many jobs are waiting", $"An account may have {limit} jobs waiting or running.");
+
+    public static ProblemHttpResult ForStatus(int status) => status switch
+    {
+        401 => Unauthenticated,
+        404 => Create(404, "not-found", "Not found", "There is no such route."),
+        405 => Create(405, "method-not-allowed", "Method not allowed", "The route exists, but not for this method."),
+        413 => Create(413, "too-large", "The body is too large", "Bodies of the API are small; files go to the addresses that an upload returns."),
+        415 => Create(415, "unsupported-media-type", "JSON is expected", "Send the body with 'Content-Type: application/json'."),
+        503 => Create(503, "storage-unavailable", "Storage does not answer", "Try again; nothing was lost that was acknowledged."),
+        _ when status is >= 400 and < 500 => Create(status, "invalid-request", "The request can't be answered", "The server could not make sense of the request."),
+        _ => Create(500, "internal-error", "A defect of the service", "The operator finds the cause under the trace id."),
+    };
+
+    private static ProblemHttpResult Create(int status, string code, string title, string detail, IReadOnlyList<IssueView>? issues = null)
+    {
+        var extensions = new Dictionary<string, object?> { ["code"] = code };
+        if (issues is { Count: > 0 })
+            extensions["issues"] = issues;
+        return TypedResults.Problem(detail, statusCode: status, title: title, type: $"urn:marketplace:problem:{code}", extensions: extensions);
+    }
+}

@@ -1,0 +1,61 @@
+using System.Text.Json;
+using Marketplace.Core;
+using Marketplace.Core.Api;
+using Marketplace.Storage;
+
+namespace Marketplace.Functions.Http;
+
+/// <summary>What the API shows of stored records.</summary>
+internal static class Views
+{
+    public static VersionReference Reference(AdapterId adapter, VersionPointer version) => new(adapter.ToString(), version.Number, version.Id);
+
+    public static AdapterView View(this AdapterRecord adapter)
+    {
+        var summary = adapter.Summary;
+        return new AdapterView(
+            adapter.Id.ToString(), adapter.Private, adapter.Listed, adapter.BaseModelName, adapter.BaseModel,
+            adapter.Main is { } main ? Reference(adapter.Id, main) : null,
+            summary?.Rank ?? 0, summary?.Modules ?? 0, summary?.Dtype ?? "", summary?.SizeBytes ?? 0,
+            summary?.Warnings ?? [], summary?.License, summary?.Tags ?? [], summary?.DerivedBy, adapter.CreatedAt, adapter.UpdatedAt);
+    }
+
+    /// <summary>The version as <paramref name="caller"/> may see it: parents it can't see leave no trace.</summary>
+    public static async Task<VersionView> ViewAsync(
+        this VersionRecord version, MarketplaceStorage storage, Caller caller, CancellationToken cancellationToken)
+    {
+        LineageView? lineage = null;
+        if (version.Lineage is { } stored)
+        {
+            var seen = new List<LineageParentView>();
+            foreach (var parent in stored.Parents)
+            {
+                if (await storage.Adapters.GetAsync(parent.Adapter, cancellationToken) is { } adapter && caller.CanSee(adapter))
+                    seen.Add(new LineageParentView(new VersionReference(parent.Adapter.ToString(), parent.Number, parent.VersionId), parent.Weight, parent.Role));
+            }
+
+            lineage = new LineageView(stored.Method, seen, seen.Count == stored.Parents.Length ? stored.RecipeJson : null, stored.Kernel);
+        }
+
+        return new VersionView(
+            version.Adapter.ToString(), version.Number, version.Id, version.Parent, version.CreatedAt, version.PublishedBy, version.Message,
+            [.. version.Files.Select(f => new FileView(f.Path, f.Size, f.Digest.Hex, f.GitSha1))], lineage);
+    }
+
+    public static UploadStatus View(this UploadRecord upload, IReadOnlyList<IssueView>? issues = null) => new(
+        upload.Id, upload.Adapter.ToString(), Text.Of(upload.State), upload.CreatedAt, upload.ExpiresAt,
+        upload.Version is { } version ? Reference(upload.Adapter, version) : null, issues, upload.FailureCode, upload.FailureMessage);
+
+    public static JobView View(this JobRecord job) => new(
+        job.Id, Text.Of(job.Kind), Text.Of(job.Status), job.Attempt, job.Sequence,
+        job.Progress is { } p ? new JobProgressView(p.Done, p.Total, p.Current, p.EtaSeconds) : null,
+        job.CreatedAt, job.StartedAt, job.FinishedAt,
+        JsonSerializer.Deserialize<JsonElement>(job.RequestJson),
+        job.ResultJson is { } result ? JsonSerializer.Deserialize<JsonElement>(result) : null,
+        job.ErrorCode, job.ErrorMessage);
+
+    public static KeyView View(this ApiKeyRecord key, string? token = null) =>
+        new(key.Id, key.Owner, key.Name, Text.Of(key.Scope), key.CreatedAt, key.ExpiresAt, key.Revoked, token);
+
+    public static BaseModelAliasView View(this BaseModelAlias alias) => new(alias.Spelling, alias.BaseModel, alias.Owner);
+}

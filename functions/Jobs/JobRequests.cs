@@ -1,0 +1,59 @@
+using System.Diagnostics.CodeAnalysis;
+using Marketplace.Core;
+using Marketplace.Core.Api;
+using Marketplace.Functions.Http;
+using Marketplace.Storage;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
+
+namespace Marketplace.Functions.Jobs;
+
+/// <summary>Checks that requests for derived adapters share, and the way a request becomes a job.</summary>
+public sealed class JobRequests(MarketplaceStorage storage, IOptions<MarketplaceOptions> options)
+{
+    private static readonly string[] Dtypes = ["auto", "F32", "BF16", "F16"];
+
+    /// <summary>Checks output, rank, energy and dtype; null if they can be.</summary>
+    internal static ProblemHttpResult? Check(Requester requester, OutputRequest output, int? rank, double? energy, string dtype)
+    {
+        if (!AdapterId.TryParse(output.Adapter, out var id))
+            return Problems.InvalidRequest("output.adapter", $"'{output.Adapter}' is not a name of the form owner/name.");
+        if (!requester.Owns(id))
+            return Problems.Forbidden($"The key belongs to '{requester.Owner}'; it can't publish for '{id.Owner}'.");
+        if (rank is < 1 or > 4096)
+            return Problems.InvalidRequest("rank", "A rank is a number from 1 to 4096.");
+        if (energy is { } share && !(share > 0 && share <= 1))
+            return Problems.InvalidRequest("energy", "An energy is a share in (0, 1].");
+        if (!Dtypes.Contains(dtype))
+            return Problems.InvalidRequest("dtype", $"A dtype is one of: {string.Join(", ", Dtypes)}.");
+        return null;
+    }
+
+    /// <summary>Finds the job of this canonical request, or starts it. Asking twice is asking once.</summary>
+    internal async Task<Results<Accepted<JobView>, ProblemHttpResult>> SubmitAsync(
+        JobKind kind, string owner, string canonical, string queue, CancellationToken cancellationToken)
+    {
+        var limit = options.Value.MaxActiveJobs;
+        var active = (await storage.Jobs.ListAsync(owner, limit, cancellationToken)).Count(j => j.Status is JobStatus.Queued or JobStatus.Running);
+        if (active >= limit)
+            return Problems.TooManyJobs(limit);
+
+        var job = await EnqueueAsync(kind, owner, canonical, queue, cancellationToken);
+        return TypedResults.Accepted($"{FunctionTable.RoutePrefix}/jobs/{job.Id}", job.View());
+    }
+
+    /// <summary>The same without the owner's limit, for the schedule.</summary>
+    internal async Task<JobRecord> EnqueueAsync(JobKind kind, string owner, string canonical, string queue, CancellationToken cancellationToken)
+    {
+        // The owner is part of the request: a job, and that it was asked for, belongs to one account.
+        var id = await storage.Jobs.ComputeIdAsync(kind, $"{owner.ToLowerInvariant()}\n{canonical}", options.Value.Kernel, cancellationToken);
+        var submitted = await storage.Jobs.SubmitAsync(New(id, kind, owner, canonical), cancellationToken);
+        // A message too many finds nothing to do; a message too few would leave the job waiting for ever.
+        if (submitted.Enqueue)
+            await storage.Queues.SendAsync(queue, id, cancellationToken);
+        return submitted.Job;
+    }
+
+    private static JobRecord New(string id, JobKind kind, string owner, string canonical) => new(
+        id, kind, owner, canonical, JobStatus.Queued, 1, 1, null, false, null, null, null, default, null, null, default);
+}

@@ -1,0 +1,35 @@
+using Marketplace.Functions.Clusterings;
+using Marketplace.Functions.Subtractions;
+using Marketplace.Storage;
+using Marketplace.Storage.Jobs;
+
+namespace Marketplace.Functions.Jobs;
+
+/// <summary>Runs a job of the functions' own queue: what Core computes without the kernels.</summary>
+public static class RunJob
+{
+    public static Task Handle(IServiceProvider services, string jobId, CancellationToken cancellationToken) =>
+        services.GetRequiredService<JobRunner>().RunAsync(
+            jobId,
+            (job, progress, stop) => job.Kind switch
+            {
+                JobKind.Subtraction => services.GetRequiredService<RunSubtraction>().RunAsync(job, progress, stop),
+                JobKind.Clustering => services.GetRequiredService<RunClustering>().RunAsync(job, progress, stop),
+                _ => throw new JobFailureException("internal-error", $"Jobs of kind '{job.Kind}' do not belong on this queue."),
+            },
+            cancellationToken);
+}
+
+/// <summary>Ends a job whose message failed too often.</summary>
+public static class FailJob
+{
+    public static async Task Handle(IServiceProvider services, string jobId, CancellationToken cancellationToken)
+    {
+        var jobs = services.GetRequiredService<MarketplaceStorage>().Jobs;
+        if (await jobs.GetAsync(jobId, cancellationToken) is { IsTerminal: false } job)
+        {
+            await jobs.FinishAsync(
+                job, JobStatus.Failed, null, "poisoned", "The job failed too often; the operator's log says why. Asking again starts a new attempt.", cancellationToken);
+        }
+    }
+}

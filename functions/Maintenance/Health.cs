@@ -1,0 +1,43 @@
+using System.Reflection;
+using Azure;
+using Marketplace.Core.Api;
+using Marketplace.Storage;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace Marketplace.Functions.Maintenance;
+
+/// <summary>Whether storage answers; the platform's health probe.</summary>
+public static class Health
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(3);
+
+    private static readonly string Version =
+        typeof(Health).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion ?? "unknown";
+
+    public static async Task<Results<Ok<HealthView>, JsonHttpResult<HealthView>>> Handle(MarketplaceStorage storage, CancellationToken cancellationToken)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(Patience);
+        try
+        {
+            await storage.PingAsync(patience.Token);
+            return TypedResults.Ok(new HealthView("ok", Version));
+        }
+        catch (Exception e) when (e is RequestFailedException or AggregateException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
+        {
+            return TypedResults.Json(new HealthView("unavailable", Version), statusCode: StatusCodes.Status503ServiceUnavailable);
+        }
+    }
+}
+
+/// <summary>Removes what crashed or abandoned uploads left behind.</summary>
+public static class SweepStorage
+{
+    public static async Task Handle(IServiceProvider services, CancellationToken cancellationToken)
+    {
+        var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
+        var swept = await services.GetRequiredService<MarketplaceStorage>().Sweep.SweepAsync(now, cancellationToken);
+        services.GetRequiredService<ILoggerFactory>().CreateLogger(nameof(Sweep)).LogInformation(
+            "Swept {ExpiredUploads} uploads, {StagedFiles} staged files, {ContentBlobs} contents", swept.ExpiredUploads, swept.StagedFiles, swept.ContentBlobs);
+    }
+}

@@ -1,0 +1,47 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace Marketplace.Functions;
+
+/// <summary>Settings of the function app, from the configuration section <c>Marketplace</c>.</summary>
+public sealed class MarketplaceOptions
+{
+    /// <summary>Token of the first admin key; the host makes sure that it exists. Secret.</summary>
+    public string? AdminKey { get; init; }
+
+    /// <summary>When <c>Sweep</c> runs: seconds, minutes, hours, day, month, weekday.</summary>
+    [Required]
+    public string SweepSchedule { get; init; } = "0 15 * * * *";
+
+    /// <summary>When <c>Recluster</c> runs.</summary>
+    [Required]
+    public string ReclusterSchedule { get; init; } = "0 0 3 * * *";
+
+    /// <summary>
+    /// Version of the numerics and device kind of the kernels that this deployment runs. It is part of every job's id, because results are the
+    /// same to the byte only for the same kernels.
+    /// </summary>
+    [Required]
+    public string Kernel { get; init; } = "1 cpu";
+
+    /// <summary>Files an upload may have.</summary>
+    [Range(1, 500)]
+    public int MaxFiles { get; init; } = 100;
+
+    /// <summary>Bytes a file of an upload may have.</summary>
+    [Range(1, long.MaxValue)]
+    public long MaxFileBytes { get; init; } = 8L << 30;
+
+    /// <summary>Jobs that an owner may have waiting or running.</summary>
+    [Range(1, 100_000)]
+    public int MaxActiveJobs { get; init; } = 200;
+
+    /// <summary>Members of a library up to which exact similarities are computed on request.</summary>
+    [Range(2, 10_000)]
+    public int MaxExactLibrary { get; init; } = 256;
+
+    /// <summary>How long the address of a download works.</summary>
+    public TimeSpan DownloadLifetime { get; init; } = TimeSpan.FromMinutes(15);
+
+    /// <summary>How long one connection to a job's events is kept; front ends of the platform cut at 230 s.</summary>
+    public TimeSpan EventStreamLifetime { get; init; } = TimeSpan.FromSeconds(200);
+}

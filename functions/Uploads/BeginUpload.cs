@@ -1,0 +1,82 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+using Marketplace.Core;
+using Marketplace.Core.Api;
+using Marketplace.Functions.Http;
+using Marketplace.Storage;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
+
+namespace Marketplace.Functions.Uploads;
+
+/// <summary>Begins an upload: checks names and sizes, and hands out one signed address per file.</summary>
+public static class BeginUpload
+{
+    private const int MaxMessage = 500;
+
+    public static async Task<Results<Created<UploadTicket>, ProblemHttpResult>> Handle(
+        BeginUploadRequest request, Requester requester, MarketplaceStorage storage,
+        IOptions<MarketplaceOptions> options, IOptions<StorageOptions> storageOptions, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (!AdapterId.TryParse(request.Adapter, out var adapter))
+            return Problems.InvalidRequest("adapter", $"'{request.Adapter}' is not a name of the form owner/name.");
+        if (!requester.Owns(adapter))
+            return Problems.Forbidden($"The key belongs to '{requester.Owner}'; it can't publish for '{adapter.Owner}'.");
+        var files = Check(request, options.Value, out var issues);
+        if (issues.Count > 0)
+            return Problems.InvalidRequest(issues);
+
+        var now = time.GetUtcNow();
+        var upload = new UploadRecord(
+            RandomNumberGenerator.GetHexString(32, lowercase: true), adapter, requester.Owner, request.Private, UploadState.Open, files,
+            request.ExpectedParent, request.Message, now, now + storageOptions.Value.UploadLifetime, null, null, null, default);
+        await storage.Uploads.AddAsync(upload, cancellationToken);
+
+        var targets = new List<UploadTarget>(files.Length);
+        for (var index = 0; index < files.Length; index++)
+        {
+            var address = await storage.Staging.SignedWriteUriAsync(upload.Id, index, upload.ExpiresAt, cancellationToken);
+            targets.Add(new UploadTarget(files[index].Path, address.AbsoluteUri));
+        }
+
+        return TypedResults.Created(
+            $"{FunctionTable.RoutePrefix}/uploads/{upload.Id}",
+            new UploadTicket(upload.Id, adapter.ToString(), upload.ExpiresAt, targets));
+    }
+
+    private static ImmutableArray<UploadFileSpec> Check(BeginUploadRequest request, MarketplaceOptions options, out List<IssueView> issues)
+    {
+        var found = new List<IssueView>();
+        void Refuse(string path, string message) => found.Add(new IssueView("invalid-value", "error", path, message));
+
+        if (request.Files.Count == 0 || request.Files.Count > options.MaxFiles)
+            Refuse("files", $"An upload has 1 to {options.MaxFiles} files.");
+        if (request.Message?.Length > MaxMessage)
+            Refuse("message", $"A message has at most {MaxMessage} characters.");
+
+        var seen = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+        var files = ImmutableArray.CreateBuilder<UploadFileSpec>(Math.Min(request.Files.Count, options.MaxFiles));
+        foreach (var (file, index) in request.Files.Take(options.MaxFiles).Select((f, i) => (f, i)))
+        {
+            Digest? declared = null;
+            if (!RepositoryPath.IsValid(file.Path))
+                Refuse($"files[{index}].path", $"'{file.Path}' is not a path that every client can fetch.");
+            else if (!seen.Add(file.Path))
+                Refuse($"files[{index}].path", $"'{file.Path}' occurs twice.");
+            if (file.Size < 0 || file.Size > options.MaxFileBytes)
+                Refuse($"files[{index}].size", $"A file has 0 to {options.MaxFileBytes} bytes.");
+            if (file.Sha256 is { } text)
+            {
+                if (Digest.TryParse(text, out var digest))
+                    declared = digest;
+                else
+                    Refuse($"files[{index}].sha256", "A SHA-256 is 64 lower-case hexadecimal digits.");
+            }
+
+            files.Add(new UploadFileSpec(file.Path, file.Size, declared));
+        }
+
+        issues = found;
+        return files.ToImmutable();
+    }
+}

@@ -1,0 +1,105 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Marketplace.Core;
+using Marketplace.Core.Api;
+using Marketplace.Core.Validation;
+using Marketplace.Storage;
+using Marketplace.Storage.Jobs;
+
+namespace Marketplace.Functions.Uploads;
+
+/// <summary>
+/// One validation: staged bytes are copied once into local files under their ETag, and everything afterwards (checks, hashes, what is published)
+/// is done with those files, whatever happens to the staged blobs meanwhile.
+/// </summary>
+public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublisher publisher)
+{
+    /// <summary>Decides an upload; returns its row as it should be now.</summary>
+    internal async Task<UploadRecord> RunAsync(UploadRecord upload, string folder, CancellationToken cancellationToken)
+    {
+        // A delivery before this one may have died after its version row: what is published stays published.
+        if (await storage.Versions.FindByUploadAsync(upload.Adapter, upload.Id, cancellationToken) is { } published)
+            return Published(upload, await storage.Commit.CompleteAsync(published, cancellationToken));
+
+        var (files, broken) = await SpoolAsync(upload, folder, cancellationToken);
+        var report = AdapterValidator.Validate(files);
+        report = report with { Issues = [.. broken, .. await WithKnowledgeAsync(upload, report, cancellationToken)] };
+        await storage.Reports.PutAsync(upload.Id, JsonSerializer.Serialize(report, ApiJson.Options), cancellationToken);
+        if (report.HasErrors)
+            return upload with { State = UploadState.Rejected };
+        if (await UnchangedAsync(upload, report, cancellationToken) is { } head)
+            return Published(upload, head);
+
+        // That the same content exists elsewhere concerns the publisher only.
+        ImmutableArray<string> warnings =
+        [
+            .. report.Issues.Where(i => i.Severity == IssueSeverity.Warning && i.Code != IssueCodes.SameContent).Select(i => i.Code).Distinct(),
+        ];
+        var publication = new Publication(upload.Adapter, upload.Owner, upload.Private, upload.Id, upload.ExpectedParent, upload.Message);
+        return await publisher.PublishAsync(folder, report, warnings, publication, cancellationToken) switch
+        {
+            PublishOutcome.Published { Version: var version } => Published(upload, version),
+            PublishOutcome.ParentConflict conflict => Failed(
+                upload, "conflict", $"The version '{upload.ExpectedParent}' is not current; {conflict.Head?.Id ?? "there is none yet"}{(conflict.Head is null ? "" : " is")}."),
+            _ => Failed(upload, "forbidden", "The name belongs to another account."),
+        };
+    }
+
+    private static UploadRecord Published(UploadRecord upload, VersionRecord version) =>
+        upload with { State = UploadState.Published, Version = new VersionPointer(version.Number, version.Id) };
+
+    private static UploadRecord Failed(UploadRecord upload, string code, string message) =>
+        upload with { State = UploadState.Failed, FailureCode = code, FailureMessage = message };
+
+    private async Task<(List<AdapterFile> Files, List<ValidationIssue> Broken)> SpoolAsync(
+        UploadRecord upload, string folder, CancellationToken cancellationToken)
+    {
+        var (files, issues) = (new List<AdapterFile>(), new List<ValidationIssue>());
+        for (var index = 0; index < upload.Files.Length; index++)
+        {
+            var file = upload.Files[index];
+            var local = Path.Combine(folder, file.Path);
+            Directory.CreateDirectory(Path.GetDirectoryName(local)!);
+            var spooled = await storage.Staging.SpoolAsync(upload.Id, index, file.Size, local, cancellationToken);
+            if (spooled.Outcome != SpoolOutcome.Ok)
+                issues.Add(IssueCodes.IncompleteFile(file.Path, spooled.Outcome.ToString()));
+            else if (file.Sha256 is { } declared && declared != spooled.Digest)
+                issues.Add(IssueCodes.OtherDigest(file.Path, declared, spooled.Digest));
+            else
+                files.Add(AdapterFile.FromDisk(file.Path, local));
+        }
+
+        return (files, issues);
+    }
+
+    /// <summary>The issues with what only the service knows: the publisher's aliases, and what is published already.</summary>
+    private async Task<IEnumerable<ValidationIssue>> WithKnowledgeAsync(UploadRecord upload, ValidationReport report, CancellationToken cancellationToken)
+    {
+        var issues = report.Issues.ToList();
+        if (report.BaseModel is { } spelling && await storage.BaseModels.ResolveAsync(spelling, upload.Owner, cancellationToken) is not null)
+            issues.RemoveAll(i => i.Code == IssueCodes.BaseUnresolved);
+
+        var caller = new Caller(upload.Owner, KeyScope.Publish);
+        foreach (var weights in report.Files.Where(f => f.Path == AdapterFile.Weights && !report.HasErrors))
+        {
+            await foreach (var use in storage.ContentIndex.ListAsync(weights.Sha256, cancellationToken))
+            {
+                if (use.Adapter != upload.Adapter && await storage.Adapters.GetAsync(use.Adapter, cancellationToken) is { } other && caller.CanSee(other))
+                {
+                    issues.Add(IssueCodes.PublishedAlready(weights.Path, use.Adapter, use.Number));
+                    break;
+                }
+            }
+        }
+
+        return issues;
+    }
+
+    /// <summary>The current version, if it has exactly these files: publishing what is there already makes no new version.</summary>
+    private async Task<VersionRecord?> UnchangedAsync(UploadRecord upload, ValidationReport report, CancellationToken cancellationToken) =>
+        await storage.Versions.NewestAsync(upload.Adapter, cancellationToken) is { } head
+        && (upload.ExpectedParent is null || upload.ExpectedParent == head.Id)
+        && head.Files.Select(f => (f.Path, f.Digest)).ToHashSet().SetEquals(report.Files.Select(f => (f.Path, f.Sha256)))
+            ? head
+            : null;
+}

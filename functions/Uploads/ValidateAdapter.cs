@@ -1,0 +1,45 @@
+using Marketplace.Storage;
+using Marketplace.Storage.Jobs;
+
+namespace Marketplace.Functions.Uploads;
+
+/// <summary>
+/// Validates a completed upload and publishes it, or refuses it with its issues. Runs from the queue, perhaps more than once: the outcome is
+/// the same version or the same refusal.
+/// </summary>
+public static class ValidateAdapter
+{
+    public static async Task Handle(IServiceProvider services, string uploadId, CancellationToken cancellationToken)
+    {
+        var storage = services.GetRequiredService<MarketplaceStorage>();
+        var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger(nameof(ValidateAdapter));
+        if (await storage.Uploads.GetAsync(uploadId, cancellationToken) is not { State: UploadState.Queued } upload)
+            return;
+
+        using var scratch = new ScratchFolder();
+        var decided = await services.GetRequiredService<UploadValidation>().RunAsync(upload, scratch.Path, cancellationToken);
+        if (await storage.Uploads.UpdateAsync(decided, cancellationToken) == UpdateResult.Conflict)
+            return;
+        await storage.Staging.DeleteUploadAsync(uploadId, cancellationToken);
+        logger.LogInformation("Upload {UploadId} for {Adapter} is {State}", uploadId, upload.Adapter, decided.State);
+    }
+}
+
+/// <summary>Ends an upload whose message failed too often.</summary>
+public static class FailValidation
+{
+    public static async Task Handle(IServiceProvider services, string uploadId, CancellationToken cancellationToken)
+    {
+        var storage = services.GetRequiredService<MarketplaceStorage>();
+        if (await storage.Uploads.GetAsync(uploadId, cancellationToken) is not { State: UploadState.Queued } upload)
+            return;
+        await storage.Uploads.UpdateAsync(
+            upload with
+            {
+                State = UploadState.Failed,
+                FailureCode = "poisoned",
+                FailureMessage = "Validation failed too often; the operator's log says why. Nothing was published.",
+            },
+            cancellationToken);
+    }
+}

@@ -1,0 +1,40 @@
+using Marketplace.Kernels.Merges;
+using Marketplace.Storage;
+using Marketplace.Storage.Hosting;
+using Marketplace.Storage.Jobs;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Marketplace.Kernels;
+
+/// <summary>
+/// The queue consumer. It takes one job at a time, since a job uses all cores or the whole GPU; more replicas take more jobs, and the
+/// container platform starts them by the queue's length.
+/// </summary>
+public static class KernelHost
+{
+    /// <summary>Builds the host. Settings: section <c>Storage</c>, <c>ASPNETCORE_URLS</c> for the health probe.</summary>
+    public static WebApplication Build(string[] args)
+    {
+        var builder = WebApplication.CreateBuilder(args);
+        builder.Logging.AddSimpleConsole(o => o.SingleLine = true);
+        builder.Logging.AddFilter("Azure", LogLevel.Warning).AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.Services.AddMarketplaceStorage(builder.Configuration);
+        builder.Services.AddJobs();
+        var asked = builder.Configuration["Marketplace:Kernels:Device"];
+        var device = asked is { Length: > 0 }
+            ? KernelDevice.Find(asked) ?? throw new InvalidOperationException($"This process has no device '{asked}'.")
+            : KernelDevice.Find("cuda") ?? KernelDevice.Cpu;
+        // One CUDA device computes one module after the other; processors compute them side by side.
+        builder.Services.AddSingleton(new MergeResources(device, device == KernelDevice.Cpu ? Environment.ProcessorCount : 1));
+        builder.Services.AddSingleton<MergeJobs>();
+        builder.Services.AddHostedService<KernelConsumer>();
+        builder.Services.AddParentWatch(builder.Configuration);
+
+        var app = builder.Build();
+        app.MapGet("/health", () => "ok");
+        return app;
+    }
+}

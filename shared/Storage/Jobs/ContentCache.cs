@@ -1,0 +1,63 @@
+using System.Collections.Concurrent;
+using Marketplace.Core;
+
+namespace Marketplace.Storage.Jobs;
+
+/// <summary>
+/// Published bytes on the local disk, by digest: never stale, checked when downloaded. The oldest files go when the cache outgrows its bound.
+/// </summary>
+public sealed class ContentCache(ContentStore content, string folder, long maxBytes)
+{
+    private readonly ConcurrentDictionary<string, SemaphoreSlim> locks = new(StringComparer.Ordinal);
+
+    /// <summary>The local file with this content; null if the store has none.</summary>
+    public async Task<string?> GetAsync(Digest digest, CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(folder);
+        var path = Path.Combine(folder, digest.Hex);
+        var gate = locks.GetOrAdd(digest.Hex, _ => new SemaphoreSlim(1));
+        await gate.WaitAsync(cancellationToken);
+        try
+        {
+            if (File.Exists(path))
+            {
+                File.SetLastAccessTimeUtc(path, DateTime.UtcNow);
+                return path;
+            }
+
+            await content.DownloadAsync(digest, path, cancellationToken);
+        }
+        catch (FileNotFoundException)
+        {
+            return null;
+        }
+        finally
+        {
+            gate.Release();
+        }
+
+        Trim(path);
+        return path;
+    }
+
+    // A file in use stays readable on Unix after its name is gone; elsewhere the deletion fails and comes again.
+    private void Trim(string keep)
+    {
+        var files = new DirectoryInfo(folder).GetFiles().OrderByDescending(f => f.LastAccessTimeUtc).ToList();
+        var total = 0L;
+        foreach (var file in files)
+        {
+            total += file.Length;
+            if (total <= maxBytes || file.FullName == keep)
+                continue;
+            try
+            {
+                file.Delete();
+            }
+            catch (IOException)
+            {
+                continue;
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+using System.Collections.Immutable;
+using System.Diagnostics;
+using System.Text.Json;
+using Marketplace.Core;
+using Marketplace.Core.Algebra;
+using Marketplace.Core.Api;
+using Marketplace.Core.Formats;
+using Marketplace.Core.Methods;
+using Marketplace.Core.Validation;
+
+namespace Marketplace.Storage.Jobs;
+
+/// <summary>Computes the modules of a plan, in the plan's order.</summary>
+/// <param name="plan">What to compute.</param>
+/// <param name="inputs">The adapters the plan was made for.</param>
+/// <param name="progress">Takes the number of modules done.</param>
+/// <param name="cancellationToken">Stops between modules.</param>
+public delegate IEnumerable<MergedModule> ModuleComputation(
+    MergePlan plan, IReadOnlyList<Adapter> inputs, JobProgressReporter progress, CancellationToken cancellationToken);
+
+/// <summary>
+/// From a derivation job to a published version: open the inputs, plan, compute, export in the serving profile, check the export like any upload,
+/// publish. The numbers come from whoever runs it: Core in the functions, TorchSharp in the kernels.
+/// </summary>
+public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader, AdapterPublisher publisher)
+{
+    /// <summary>Runs the job and returns its result, a <see cref="DerivedResult"/> as JSON.</summary>
+    /// <exception cref="JobFailureException">The inputs can't be combined, or the result fails its checks.</exception>
+    public async Task<string> RunAsync(
+        JobRecord job, string? kernel, ModuleComputation compute, JobProgressReporter progress, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var request = DerivationRequest.Parse(job.RequestJson);
+        using var inputs = await reader.OpenAllAsync(request.Inputs, cancellationToken);
+        var plan = Plan(request, inputs);
+
+        using var scratch = new ScratchFolder();
+        var modules = new List<ModuleReport>(plan.Modules.Length);
+        var export = await Task.Run(
+            () => Export(request, inputs, Noted(compute(plan, inputs, progress, cancellationToken), modules), scratch.Path), cancellationToken);
+        var version = await PublishAsync(job, request, kernel, scratch.Path, cancellationToken);
+
+        var report = new MergeReport([.. modules], plan.NotMerged);
+        var notMerged = plan.NotMerged.SelectMany((tensors, input) => tensors.Select(t => $"{request.Inputs[input].Adapter}: {t}"));
+        var result = new DerivedResult(
+            new VersionReference(version.Adapter.ToString(), version.Number, version.Id), export.Report.Rank, export.Report.Modules,
+            report.RelativeDiscarded, [.. notMerged], Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3));
+        return JsonSerializer.Serialize(result, ApiJson.Options);
+    }
+
+    private static MergePlan Plan(DerivationRequest request, OpenAdapters inputs)
+    {
+        var rank = request.Rank is null && request.Energy is null ? null : new RankPolicy(request.Rank, request.Energy);
+        MergePlan? plan;
+        ImmutableArray<MergeProblem> problems;
+        if (request.Method == DerivationRequest.GenKnowSub)
+        {
+            var recipe = new SubtractionRecipe([.. request.Inputs.Skip(1).Select(i => i.Weight)], request.Beta ?? 1, rank);
+            MergePlan.TryCreate(recipe, inputs[0], inputs[1..], out plan, out problems);
+        }
+        else
+        {
+            var method = JsonSerializer.Deserialize<MergeMethod>($"\"{request.Method}\"", ApiJson.Options);
+            var recipe = new MergeRecipe(method, [.. request.Inputs.Select(i => i.Weight)], rank, request.Normalize);
+            MergePlan.TryCreate(recipe, inputs, out plan, out problems);
+        }
+
+        return plan ?? throw new JobFailureException("not-mergeable", string.Join(' ', problems.Select(p => Describe(p, request))));
+    }
+
+    private static string Describe(MergeProblem problem, DerivationRequest request) =>
+        problem.Input is { } input ? $"[{problem.Code}] {request.Inputs[input].Adapter}: {problem.Message}" : $"[{problem.Code}] {problem.Message}";
+
+    private static IEnumerable<MergedModule> Noted(IEnumerable<MergedModule> modules, List<ModuleReport> reports)
+    {
+        foreach (var module in modules)
+        {
+            reports.Add(module.Report);
+            yield return module;
+        }
+    }
+
+    private static ServingExport Export(DerivationRequest request, OpenAdapters inputs, IEnumerable<MergedModule> modules, string folder)
+    {
+        if (!ServingOptions.ResolveType(request.Dtype, inputs.FactorTypes, out var type))
+            throw new JobFailureException("self-check-failed", $"'{request.Dtype}' is not a type that factors are written in.");
+        var options = ServingOptions.For(request.BaseModel, type, [.. inputs.Select(a => a.Config)]);
+        if (!ServingExport.TryCreate(modules, options, out var export, out var problems))
+            throw SelfCheckFailed(problems);
+        export.Save(folder);
+        using var reloaded = AdapterReader.Open(Path.Combine(folder, AdapterFile.Config), Path.Combine(folder, AdapterFile.Weights));
+        return export.Check(reloaded) is { IsEmpty: false } differing ? throw SelfCheckFailed(differing) : export;
+    }
+
+    private static JobFailureException SelfCheckFailed(IEnumerable<ExportProblem> problems) =>
+        new("self-check-failed", string.Join(' ', problems.Select(p => $"[{p.Code}] {p.Message}")));
+
+    private async Task<VersionRecord> PublishAsync(
+        JobRecord job, DerivationRequest request, string? kernel, string folder, CancellationToken cancellationToken)
+    {
+        string[] names = [AdapterFile.Config, AdapterFile.Weights];
+        var report = AdapterValidator.Validate([.. names.Select(n => AdapterFile.FromDisk(n, Path.Combine(folder, n)))]);
+        if (report.HasErrors)
+            throw new JobFailureException("self-check-failed", string.Join(' ', report.Issues.Select(i => $"[{i.Code}] {i.Path}: {i.Message}")));
+        await storage.Reports.PutAsync(job.Id, JsonSerializer.Serialize(report, ApiJson.Options), cancellationToken);
+
+        var publication = new Publication(AdapterId.Parse(request.Output), job.Owner, request.Private, job.Id, Lineage: Lineage(request, kernel));
+        ImmutableArray<string> warnings = [.. report.Issues.Where(i => i.Severity == IssueSeverity.Warning).Select(i => i.Code).Distinct()];
+        return await publisher.PublishAsync(folder, report, warnings, publication, cancellationToken) is PublishOutcome.Published published
+            ? published.Version
+            : throw new JobFailureException("forbidden", $"The name '{request.Output}' belongs to another account.");
+    }
+
+    private static Lineage Lineage(DerivationRequest request, string? kernel) => new(
+        request.Method,
+        [.. request.Inputs.Select(i => new LineageParent(AdapterId.Parse(i.Adapter), i.Number, i.VersionId, i.Weight, i.Role))],
+        request.ToJson(), kernel);
+}

@@ -1,0 +1,96 @@
+using Microsoft.Extensions.Logging;
+
+namespace Marketplace.Storage.Jobs;
+
+/// <summary>
+/// Runs one delivery of a job's message: start, progress, cancellation, finish. A delivery may come twice or after the job has ended; every step
+/// is guarded by the job row's ETag, and the work itself must be repeatable.
+/// </summary>
+public sealed class JobRunner(JobStore jobs, TimeProvider time, ILogger logger)
+{
+    private static readonly TimeSpan ReportInterval = TimeSpan.FromMilliseconds(400);
+
+    /// <summary>Runs the job unless it has ended.</summary>
+    /// <param name="id">The job.</param>
+    /// <param name="work">Computes and publishes; returns the result as JSON.</param>
+    /// <param name="cancellationToken">Ends the delivery (the lease is lost, or the host stops), not the job.</param>
+    public async Task RunAsync(string id, Func<JobRecord, JobProgressReporter, CancellationToken, Task<string>> work, CancellationToken cancellationToken)
+    {
+        if (await jobs.TryStartAsync(id, cancellationToken) is not { } job)
+            return;
+        logger.LogInformation("Job {JobId} ({Kind}) attempt {Attempt} starts", job.Id, job.Kind, job.Attempt);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var reporter = new JobProgressReporter(time);
+        var watch = WatchAsync(job, reporter, stop);
+        try
+        {
+            var result = await work(job, reporter, stop.Token);
+            await jobs.FinishAsync(job, JobStatus.Succeeded, result, null, null, cancellationToken);
+            logger.LogInformation("Job {JobId} succeeded", job.Id);
+        }
+        catch (OperationCanceledException) when (reporter.CancelSeen && !cancellationToken.IsCancellationRequested)
+        {
+            await jobs.FinishAsync(job, JobStatus.Cancelled, null, "cancelled", "The job was cancelled.", cancellationToken);
+            logger.LogInformation("Job {JobId} was cancelled", job.Id);
+        }
+        catch (JobFailureException failure)
+        {
+            await jobs.FinishAsync(job, JobStatus.Failed, null, failure.Code, failure.Message, cancellationToken);
+            logger.LogWarning("Job {JobId} failed: {Code}", job.Id, failure.Code);
+        }
+        finally
+        {
+            await stop.CancelAsync();
+            await watch;
+        }
+    }
+
+    // One loop writes progress and looks for a wish to cancel, so that the work never waits for storage.
+    private async Task WatchAsync(JobRecord job, JobProgressReporter reporter, CancellationTokenSource stop)
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(ReportInterval, time, stop.Token);
+                var now = reporter.TakeNews() is { } progress
+                    ? await jobs.ReportProgressAsync(job, progress, stop.Token)
+                    : await jobs.GetAsync(job.Id, stop.Token);
+                if (now is { CancelRequested: true })
+                {
+                    reporter.CancelSeen = true;
+                    await stop.CancelAsync();
+                    return;
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The work has ended, or the host stops.
+        }
+        catch (Exception e) when (!stop.IsCancellationRequested)
+        {
+            logger.LogWarning("Progress of job {JobId} can't be written: {Reason}", job.Id, e.Message);
+        }
+    }
+}
+
+/// <summary>Takes progress from the work, cheaply and from any thread.</summary>
+public sealed class JobProgressReporter(TimeProvider time)
+{
+    private readonly long started = time.GetTimestamp();
+    private JobProgress? news;
+
+    /// <summary>Whether the work is being stopped because its owner asked for it.</summary>
+    internal bool CancelSeen { get; set; }
+
+    /// <summary>Says how far the work is; the time to go follows from the pace so far.</summary>
+    public void Report(int done, int total, string? current)
+    {
+        var elapsed = time.GetElapsedTime(started).TotalSeconds;
+        double? eta = done > 0 ? Math.Round(elapsed / done * (total - done), 1) : null;
+        Volatile.Write(ref news, new JobProgress(done, total, current, eta));
+    }
+
+    internal JobProgress? TakeNews() => Interlocked.Exchange(ref news, null);
+}
