@@ -1,7 +1,7 @@
 using Marketplace.Core.Api;
+using Marketplace.Functions.Clusterings;
 using Marketplace.Functions.Http;
 using Marketplace.Functions.Jobs;
-using Marketplace.Functions.Clusterings;
 using Marketplace.Functions.Subtractions;
 using Marketplace.Functions.Uploads;
 using Marketplace.Storage;

@@ -1,5 +1,5 @@
 #pragma warning disable
-// Provisional, to integrate the processes while the validator is being written; it is replaced whole.
+// PROVISIONAL: stands in until the real one lands. Whoever lands AdapterReader / AdapterValidator deletes this file and adapts its callers (functions/Uploads/UploadValidation.cs, shared/Storage/Jobs).
 using System.Collections.Immutable;
 using System.Text.Json.Serialization;
 using Marketplace.Core.Formats;

@@ -1,5 +1,5 @@
 #pragma warning disable
-// Provisional, replaced whole by the reader that is being written.
+// PROVISIONAL: stands in until the real one lands. Whoever lands AdapterReader / AdapterValidator deletes this file and adapts its callers (functions/Uploads/UploadValidation.cs, shared/Storage/Jobs).
 namespace Marketplace.Core.Formats;
 public static class AdapterReader
 {
