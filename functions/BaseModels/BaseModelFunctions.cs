@@ -1,5 +1,5 @@
 using Marketplace.Core.Api;
-using Marketplace.Core.Validation;
+using Marketplace.Core;
 using Marketplace.Functions.Http;
 using Marketplace.Storage;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -52,7 +52,7 @@ public static class ConfirmAlias
     {
         if (request.Spelling.Trim().Length == 0)
             return Problems.InvalidRequest("spelling", "A spelling can't be empty.");
-        if (!BaseModelName.IsIdentity(request.BaseModel))
+        if (!BaseModelName.TryParse(request.BaseModel, out _))
             return Problems.InvalidRequest("baseModel", $"'{request.BaseModel}' is not a Hub-style id such as 'org/name'.");
         if (request.Everybody && !requester.Caller.IsAdmin)
             return Problems.Forbidden("Only an admin confirms an alias for everybody.");

@@ -1,6 +1,5 @@
 using Marketplace.Core;
 using Marketplace.Core.Api;
-using Marketplace.Core.Validation;
 using Marketplace.Functions.Http;
 using Marketplace.Storage;
 using Marketplace.Storage.Jobs;
@@ -49,7 +48,7 @@ internal sealed class InputResolver(MarketplaceStorage storage, Requester reques
 
     /// <summary>A version as an input of a job.</summary>
     public static ResolvedInput Resolve(VersionRecord version, double weight, string role) => new(
-        version.Adapter.ToString(), version.Number, version.Id, DigestOf(version, AdapterFile.Weights), DigestOf(version, AdapterFile.Config), weight, role);
+        version.Adapter.ToString(), version.Number, version.Id, DigestOf(version, RepositoryPath.Weights), DigestOf(version, RepositoryPath.Config), weight, role);
 
     private static string DigestOf(VersionRecord version, string path) => version.Files.First(f => f.Path == path).Digest.Hex;
 

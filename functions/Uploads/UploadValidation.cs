@@ -1,7 +1,5 @@
 using System.Collections.Immutable;
-using System.Text.Json;
 using Marketplace.Core;
-using Marketplace.Core.Api;
 using Marketplace.Core.Validation;
 using Marketplace.Storage;
 using Marketplace.Storage.Jobs;
@@ -23,9 +21,9 @@ public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublishe
 
         var (files, broken) = await SpoolAsync(upload, folder, cancellationToken);
         var report = AdapterValidator.Validate(files);
-        report = report with { Issues = [.. broken, .. await WithKnowledgeAsync(upload, report, cancellationToken)] };
-        await storage.Reports.PutAsync(upload.Id, JsonSerializer.Serialize(report, ApiJson.Options), cancellationToken);
-        if (report.HasErrors)
+        report = (await WithKnowledgeAsync(upload, report, cancellationToken)).With(broken);
+        await storage.Reports.PutAsync(upload.Id, report.ToJson(), cancellationToken);
+        if (!report.Accepted)
             return upload with { State = UploadState.Rejected };
         if (await UnchangedAsync(upload, report, cancellationToken) is { } head)
             return Published(upload, head);
@@ -62,44 +60,46 @@ public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublishe
             Directory.CreateDirectory(Path.GetDirectoryName(local)!);
             var spooled = await storage.Staging.SpoolAsync(upload.Id, index, file.Size, local, cancellationToken);
             if (spooled.Outcome != SpoolOutcome.Ok)
-                issues.Add(IssueCodes.IncompleteFile(file.Path, spooled.Outcome.ToString()));
+                issues.Add(IssueCodes.Issue(IssueCodes.FileIncomplete, file.Path, Describe(spooled, file)));
             else if (file.Sha256 is { } declared && declared != spooled.Digest)
-                issues.Add(IssueCodes.OtherDigest(file.Path, declared, spooled.Digest));
+                issues.Add(IssueCodes.Issue(IssueCodes.DigestMismatch, file.Path, $"It was announced as {declared}, and {spooled.Digest} arrived."));
             else
-                files.Add(AdapterFile.FromDisk(file.Path, local));
+                files.Add(AdapterFile.FromFile(file.Path, local));
         }
 
         return (files, issues);
     }
 
-    /// <summary>The issues with what only the service knows: the publisher's aliases, and what is published already.</summary>
-    private async Task<IEnumerable<ValidationIssue>> WithKnowledgeAsync(UploadRecord upload, ValidationReport report, CancellationToken cancellationToken)
+    private static string Describe(SpoolResult spooled, UploadFileSpec file) => spooled.Outcome switch
     {
-        var issues = report.Issues.ToList();
-        if (report.BaseModel is { } spelling && await storage.BaseModels.ResolveAsync(spelling, upload.Owner, cancellationToken) is not null)
-            issues.RemoveAll(i => i.Code == IssueCodes.BaseUnresolved);
+        SpoolOutcome.Missing => "It was announced, and its bytes never arrived.",
+        SpoolOutcome.SizeMismatch => $"It was announced with {file.Size} bytes, and {spooled.Size} arrived.",
+        _ => "It was overwritten while it was read; nothing was published.",
+    };
+
+    /// <summary>The report with what only the service knows: the publisher's aliases, and what is published already.</summary>
+    private async Task<ValidationReport> WithKnowledgeAsync(UploadRecord upload, ValidationReport report, CancellationToken cancellationToken)
+    {
+        if (report.Configuration?.BaseModel is { } spelling && await storage.BaseModels.ResolveAsync(spelling, upload.Owner, cancellationToken) is not null)
+            report = report with { Issues = report.Issues.RemoveAll(i => i.Code == IssueCodes.BaseUnresolved) };
 
         var caller = new Caller(upload.Owner, KeyScope.Publish);
-        foreach (var weights in report.Files.Where(f => f.Path == AdapterFile.Weights && !report.HasErrors))
+        if (report.Files.FirstOrDefault(f => f.Path == RepositoryPath.Weights) is not { Sha256: { } weights } || !report.Accepted)
+            return report;
+        await foreach (var use in storage.ContentIndex.ListAsync(Digest.Parse(weights), cancellationToken))
         {
-            await foreach (var use in storage.ContentIndex.ListAsync(weights.Sha256, cancellationToken))
-            {
-                if (use.Adapter != upload.Adapter && await storage.Adapters.GetAsync(use.Adapter, cancellationToken) is { } other && caller.CanSee(other))
-                {
-                    issues.Add(IssueCodes.PublishedAlready(weights.Path, use.Adapter, use.Number));
-                    break;
-                }
-            }
+            if (use.Adapter != upload.Adapter && await storage.Adapters.GetAsync(use.Adapter, cancellationToken) is { } other && caller.CanSee(other))
+                return report.With(IssueCodes.AlreadyPublished(RepositoryPath.Weights, other.Id));
         }
 
-        return issues;
+        return report;
     }
 
     /// <summary>The current version, if it has exactly these files: publishing what is there already makes no new version.</summary>
     private async Task<VersionRecord?> UnchangedAsync(UploadRecord upload, ValidationReport report, CancellationToken cancellationToken) =>
         await storage.Versions.NewestAsync(upload.Adapter, cancellationToken) is { } head
         && (upload.ExpectedParent is null || upload.ExpectedParent == head.Id)
-        && head.Files.Select(f => (f.Path, f.Digest)).ToHashSet().SetEquals(report.Files.Select(f => (f.Path, f.Sha256)))
+        && head.Files.Select(f => (f.Path, f.Digest)).ToHashSet().SetEquals(report.ManifestFiles().Select(f => (f.Path, f.Digest)))
             ? head
             : null;
 }

@@ -17,6 +17,9 @@ public static class RepositoryPath
     /// <summary>The weights file of an adapter.</summary>
     public const string Weights = "adapter_model.safetensors";
 
+    /// <summary>The model card.</summary>
+    public const string Card = "README.md";
+
     /// <summary>Most bytes of UTF-8 that a path may have.</summary>
     public const int MaxBytes = 1024;
 

@@ -54,7 +54,12 @@ public static class IssueCodes
     public const string Dora = "dora";
     public const string LoraBias = "lora-bias";
     public const string SameContent = "same-content";
+    public const string FileIncomplete = "file-incomplete";
+    public const string DigestMismatch = "digest-mismatch";
 #pragma warning restore CS1591
+
+    /// <summary>Codes that files alone can't give rise to: the service adds them.</summary>
+    public static ImmutableArray<string> OfTheService { get; } = [SameContent, FileIncomplete, DigestMismatch];
 
     private static readonly FrozenDictionary<string, IssueCode> ByCode;
 
@@ -109,6 +114,8 @@ public static class IssueCodes
         new(Dora, Info, "The adapter is a DoRA: its effect needs the base weights, so it cannot be merged in factored form."),
         new(LoraBias, Info, "Factor B has biases; they are carried along and cannot be merged in factored form."),
         new(SameContent, Warning, "The same content is already published under another name."),
+        new(FileIncomplete, Error, "The bytes of an announced file did not arrive, or changed while they were read."),
+        new(DigestMismatch, Error, "The bytes of a file do not have the SHA-256 that was announced for them."),
     ];
 
     /// <summary>What is known of a code; null if there is no such code.</summary>

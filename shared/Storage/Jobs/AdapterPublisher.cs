@@ -31,15 +31,15 @@ public sealed class AdapterPublisher(MarketplaceStorage storage)
         string folder, ValidationReport report, ImmutableArray<string> warnings, Publication publication, CancellationToken cancellationToken)
     {
         ImmutableArray<PublishFile> files =
-            [.. report.Files.Select(f => new PublishFile(new ManifestFile(f.Path, f.Sha256, f.Size, f.GitSha1), Path.Combine(folder, f.Path)))];
-        var weights = files.Single(f => f.File.Path == AdapterFile.Weights);
-        var config = files.Single(f => f.File.Path == AdapterFile.Config);
+            [.. report.ManifestFiles().Select(f => new PublishFile(f, Path.Combine(folder, f.Path)))];
+        var weights = files.Single(f => f.File.Path == RepositoryPath.Weights);
+        var config = files.Single(f => f.File.Path == RepositoryPath.Config);
 
         using var adapter = AdapterReader.Open(config.LocalPath!, weights.LocalPath!);
         var analysis = await Task.Run(() => AdapterAnalysis.Compute(adapter), cancellationToken);
         var card = await CardAsync(folder, files, cancellationToken);
         var summary = new AdapterSummary(
-            adapter.Modules.Max(m => m.Rank), adapter.Modules.Length, report.Dtype, files.Sum(f => f.File.Size),
+            adapter.Modules.Max(m => m.Rank), adapter.Modules.Length, Types(report), files.Sum(f => f.File.Size),
             warnings, card.License, card.Tags, publication.Lineage?.Method);
 
         return await storage.Commit.PublishAsync(
@@ -62,9 +62,12 @@ public sealed class AdapterPublisher(MarketplaceStorage storage)
             cancellationToken);
     }
 
+    private static string Types(ValidationReport report) =>
+        string.Join(',', report.Modules.Select(m => m.Type.ToString()).Distinct().Order(StringComparer.Ordinal));
+
     private static async Task<ModelCard> CardAsync(string folder, ImmutableArray<PublishFile> files, CancellationToken cancellationToken)
     {
-        if (files.FirstOrDefault(f => f.File.Path == AdapterFile.Card) is not { } readme)
+        if (files.FirstOrDefault(f => f.File.Path == RepositoryPath.Card) is not { } readme)
             return ModelCard.Empty;
         using var reader = new StreamReader(Path.Combine(folder, readme.File.Path));
         var head = new char[ModelCard.MaxLength];

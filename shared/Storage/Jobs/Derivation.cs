@@ -7,6 +7,7 @@ using Marketplace.Core.Api;
 using Marketplace.Core.Formats;
 using Marketplace.Core.Methods;
 using Marketplace.Core.Validation;
+using ModuleReport = Marketplace.Core.Methods.ModuleReport;
 
 namespace Marketplace.Storage.Jobs;
 
@@ -88,7 +89,7 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         if (!ServingExport.TryCreate(modules, options, out var export, out var problems))
             throw SelfCheckFailed(problems);
         export.Save(folder);
-        using var reloaded = AdapterReader.Open(Path.Combine(folder, AdapterFile.Config), Path.Combine(folder, AdapterFile.Weights));
+        using var reloaded = AdapterReader.Open(Path.Combine(folder, RepositoryPath.Config), Path.Combine(folder, RepositoryPath.Weights));
         return export.Check(reloaded) is { IsEmpty: false } differing ? throw SelfCheckFailed(differing) : export;
     }
 
@@ -98,11 +99,11 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
     private async Task<VersionRecord> PublishAsync(
         JobRecord job, DerivationRequest request, string? kernel, string folder, CancellationToken cancellationToken)
     {
-        string[] names = [AdapterFile.Config, AdapterFile.Weights];
-        var report = AdapterValidator.Validate([.. names.Select(n => AdapterFile.FromDisk(n, Path.Combine(folder, n)))]);
-        if (report.HasErrors)
+        string[] names = [RepositoryPath.Config, RepositoryPath.Weights];
+        var report = AdapterValidator.Validate([.. names.Select(n => AdapterFile.FromFile(n, Path.Combine(folder, n)))]);
+        if (!report.Accepted)
             throw new JobFailureException("self-check-failed", string.Join(' ', report.Issues.Select(i => $"[{i.Code}] {i.Path}: {i.Message}")));
-        await storage.Reports.PutAsync(job.Id, JsonSerializer.Serialize(report, ApiJson.Options), cancellationToken);
+        await storage.Reports.PutAsync(job.Id, report.ToJson(), cancellationToken);
 
         var publication = new Publication(AdapterId.Parse(request.Output), job.Owner, request.Private, job.Id, Lineage: Lineage(request, kernel));
         ImmutableArray<string> warnings = [.. report.Issues.Where(i => i.Severity == IssueSeverity.Warning).Select(i => i.Code).Distinct()];
