@@ -1,4 +1,5 @@
 using Marketplace.Core.Formats;
+using Xunit;
 
 namespace Marketplace.Tests.Formats;
 
