@@ -14,10 +14,14 @@ namespace Marketplace.Functions.Hosting;
 /// <summary>The function app as a plain process: Kestrel for the routes, hosted services for queues and timers.</summary>
 public static class StandaloneHost
 {
+    /// <summary>Bodies of the API are small JSON; files go to storage by their own addresses.</summary>
+    private const long MaxBody = 1 << 20;
+
     /// <summary>Builds the host. Settings: sections <c>Storage</c> and <c>Marketplace</c>, <c>ASPNETCORE_URLS</c>.</summary>
     public static WebApplication Build(string[] args)
     {
         var builder = WebApplication.CreateBuilder(args);
+        builder.WebHost.ConfigureKestrel(o => o.Limits.MaxRequestBodySize = MaxBody);
         builder.Logging.AddSimpleConsole(o => o.SingleLine = true);
         // The SDK logs each storage request, signed addresses among them.
         builder.Logging.AddFilter("Azure", LogLevel.Warning).AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
