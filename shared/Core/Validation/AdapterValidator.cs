@@ -50,7 +50,6 @@ public static class AdapterValidator
         var config = context.Config?.Config;
         var factors = context.Layout?.Modules.SelectMany(m => new[] { m.A, m.B }).OfType<TensorInfo>() ?? [];
         return new(
-            context.Issues.All(i => i.Severity != IssueSeverity.Error),
             context.Issues,
             [.. context.Files.Select(f => new FileReport(f.Path, f.Size, f.Digest?.Hex, f.GitSha1))],
             config is null ? null : Configuration(config),

@@ -39,7 +39,6 @@ public sealed record ConfigReport(
 public sealed record ModuleReport(string Name, ModuleKind Kind, int Out, int In, int Rank, double Scaling, TensorType Type, double? Norm);
 
 /// <summary>What validation found. Findings and figures only: nothing of it is part of a version's identity.</summary>
-/// <param name="Accepted">Whether no issue is an error.</param>
 /// <param name="Issues">Every issue, in the order of the checks.</param>
 /// <param name="Files">The files in the order given.</param>
 /// <param name="Configuration">What the configuration says; null if it can't be read.</param>
@@ -47,7 +46,7 @@ public sealed record ModuleReport(string Name, ModuleKind Kind, int Out, int In,
 /// <param name="Tensors">Number of tensors in the weights file.</param>
 /// <param name="Parameters">Number of elements in the LoRA factors.</param>
 public sealed record ValidationReport(
-    bool Accepted, ImmutableArray<ValidationIssue> Issues, ImmutableArray<FileReport> Files, ConfigReport? Configuration,
+    ImmutableArray<ValidationIssue> Issues, ImmutableArray<FileReport> Files, ConfigReport? Configuration,
     ImmutableArray<ModuleReport> Modules, int Tensors, long Parameters)
 {
     private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
@@ -56,16 +55,15 @@ public sealed record ValidationReport(
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
     };
 
+    /// <summary>Whether no issue is an error.</summary>
+    public bool Accepted => Issues.All(i => i.Severity != IssueSeverity.Error);
+
     /// <summary>The configuration in full; null if it can't be read, or if the report was read back from JSON.</summary>
     [JsonIgnore]
     public AdapterConfig? Config { get; init; }
 
     /// <summary>The report with further issues, such as those that only a service can know.</summary>
-    public ValidationReport With(params IEnumerable<ValidationIssue> more)
-    {
-        ImmutableArray<ValidationIssue> all = [.. Issues, .. more];
-        return this with { Issues = all, Accepted = all.All(i => i.Severity != IssueSeverity.Error) };
-    }
+    public ValidationReport With(params IEnumerable<ValidationIssue> more) => this with { Issues = [.. Issues, .. more] };
 
     /// <summary>The files as a version's manifest wants them.</summary>
     /// <exception cref="InvalidOperationException">A file was not read, or git's hashes were not asked for.</exception>
