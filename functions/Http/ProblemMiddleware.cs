@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.RegularExpressions;
@@ -43,8 +44,11 @@ public sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Prob
                 logger.LogWarning("Storage does not answer: {Reason}", exception.GetBaseException().Message);
                 return Problems.ForStatus(503);
             default:
-                logger.LogError(exception, "{Method} {Route} failed", context.Request.Method, (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText);
-                return Problems.ForStatus(500);
+                var traceId = Activity.Current?.Id ?? context.TraceIdentifier;
+                logger.LogError(
+                    exception, "{Method} {Route} failed; trace {TraceId}", context.Request.Method,
+                    (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText, traceId);
+                return Problems.InternalError(traceId);
         }
     }
 

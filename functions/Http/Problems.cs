@@ -40,8 +40,16 @@ public static class Problems
         415 => Create(415, "unsupported-media-type", "JSON is expected", "Send the body with 'Content-Type: application/json'."),
         503 => Create(503, "storage-unavailable", "Storage does not answer", "Try again; nothing was lost that was acknowledged."),
         _ when status is >= 400 and < 500 => Create(status, "invalid-request", "The request can't be answered", "The server could not make sense of the request."),
-        _ => Create(500, "internal-error", "A defect of the service", "The operator finds the cause under the trace id."),
+        _ => InternalError(null),
     };
+
+    public static ProblemHttpResult InternalError(string? traceId)
+    {
+        var problem = Create(500, "internal-error", "A defect of the service", "The operator finds the cause under the trace id.");
+        if (traceId is not null)
+            problem.ProblemDetails.Extensions["traceId"] = traceId;
+        return problem;
+    }
 
     private static ProblemHttpResult Create(int status, string code, string title, string detail, IReadOnlyList<IssueView>? issues = null)
     {
