@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Marketplace.Core;
 using Marketplace.Core.Algebra;
@@ -63,6 +64,23 @@ public sealed class MergeFixtureTests
             if (Modules.Contains(merged.Module.Name))
                 Dense.AssertClose(PeftFiles.Dense(expected, "delta." + merged.Module.Name), ours, 1e-6);
         }
+    }
+
+    [Theory]
+    [InlineData("\"use_rslora\": false", "\"use_rslora\": true", "\"lora_alpha\": 8", "\"lora_alpha\": 4")] // 4 ∕ √4 = 8 ∕ 4
+    [InlineData("\"alpha_pattern\": {}", "\"alpha_pattern\": {\"layers.*_proj\": 8}", "\"lora_alpha\": 8", "\"lora_alpha\": 1")]
+    public void A_scaling_means_the_same_however_the_configuration_spells_it(string first, string firstChange, string second, string secondChange)
+    {
+        var folder = Path.Combine(Fixtures.Root, "merge", "adapters", "a");
+        var (config, weights) = (File.ReadAllText(Path.Combine(folder, "adapter_config.json")), File.ReadAllBytes(Path.Combine(folder, "adapter_model.safetensors")));
+        var changed = config.Replace(first, firstChange, StringComparison.Ordinal).Replace(second, secondChange, StringComparison.Ordinal);
+        Assert.NotEqual(config, changed);
+        Assert.True(AdapterReader.TryRead(Encoding.UTF8.GetBytes(changed), weights, out var other, out _));
+        var inputs = Inputs(["a", "e_rslora"]);
+        foreach (var module in Modules)
+            Assert.Equal(
+                Merge(new(MergeMethod.Linear), inputs, module).Delta.B.Values,
+                Merge(new(MergeMethod.Linear), [other, inputs[1]], module).Delta.B.Values);
     }
 
     private static MergedModule Merge(MergeRecipe recipe, Adapter[] inputs, string module)

@@ -164,6 +164,9 @@ public sealed class ServingExportTests
         var export = Create(Float32,
             new(new("embed", ModuleKind.Embedding, 4, 30, 2, 1), table, Report), new(new("conv", ModuleKind.Conv2d, 6, 18, 2, 1, (3, 2)), kernel, Report));
         Assert.Equal(["conv", "embed"], export.Report.RefusedByServers);
+        Assert.True(AdapterReader.TryRead(export.Config.ToJson(), Bytes(export), out var reloaded, out _));
+        Assert.Empty(export.Check(reloaded));
+        Assert.Equal([(ModuleKind.Conv2d, (3, 2)), (ModuleKind.Embedding, null)], reloaded.Modules.Select(m => (m.Kind, m.Kernel)));
         using var file = Written(export);
         Assert.True(file.Find("base_model.model.embed.lora_embedding_A")!.HasShape(8, 30));
         Assert.True(file.Find("base_model.model.embed.lora_embedding_B")!.HasShape(4, 8));
@@ -204,6 +207,25 @@ public sealed class ServingExportTests
             [.. saved.Modules.Select(m => new MergedModule(m, saved.Delta(m.Name)!, Report))]);
         Assert.Equal(File.ReadAllBytes(Path.Combine(folder.Path, "adapter_model.safetensors")), Bytes(again));
         Assert.Equal(File.ReadAllText(Path.Combine(folder.Path, "adapter_config.json")), Encoding.UTF8.GetString(again.Config.ToJson()));
+    }
+
+    [Theory]
+    [InlineData("merge", "adapters", "e_rslora")]
+    [InlineData("adapters", "llama", "patterns")]
+    [InlineData("adapters", "gpt2", "square_only")]
+    [InlineData("adapters", "gpt2", "embed_tied")]
+    public void Adapters_of_peft_survive_the_export(params string[] path)
+    {
+        using var adapter = PeftFiles.Load(path);
+        Assert.True(MergePlan.TryCreate(new MergeRecipe(MergeMethod.Linear), [adapter], out var plan, out _));
+        var options = ServingOptions.For("some/base", TensorType.F32, [adapter.Config]);
+        Assert.True(ServingExport.TryCreate(Merging.Run(plan, [adapter]), options, out var export, out _));
+        Assert.True(AdapterReader.TryRead(export.Config.ToJson(), Bytes(export), out var reloaded, out var issues), string.Join("; ", issues));
+        Assert.Empty(export.Check(reloaded));
+        Assert.Equal(adapter.Config.FanInFanOut, reloaded.Config.FanInFanOut);
+        Assert.All(reloaded.Modules, m => Assert.Equal((8, 1.0), (m.Rank, m.Scaling)));
+        foreach (var module in adapter.Modules)
+            Dense.AssertClose(Dense.Of(adapter.Delta(module.Name)!), reloaded.Delta(module.Name)!, 1e-6);
     }
 
     [Theory]
