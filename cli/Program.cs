@@ -1,1 +1,3 @@
-return 0;
+using Marketplace.Cli.Commands;
+
+return await MarketplaceCommand.Run(args);

@@ -1,0 +1,102 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Marketplace.Core;
+using Marketplace.Core.Api;
+
+namespace Marketplace.Cli.Client;
+
+/// <summary>The native API (docs/api.md), one method for each route.</summary>
+internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
+{
+    /// <summary>The connection under it.</summary>
+    public ApiConnection Connection { get; } = new(address, key);
+
+    public Task<HealthView> GetHealth(CancellationToken ct) => Connection.Get<HealthView>("health", ct);
+
+    public Task<WhoAmIView> WhoAmI(CancellationToken ct) => Connection.Get<WhoAmIView>("whoami", ct);
+
+    public IAsyncEnumerable<AdapterView> ListAdapters(AdapterFilter filter, CancellationToken ct) => All<AdapterView>(filter.Route, ct);
+
+    public Task<AdapterView> GetAdapter(AdapterReference adapter, CancellationToken ct) => Connection.Get<AdapterView>(adapter.Route, ct);
+
+    public Task<AdapterView> SetListed(AdapterReference adapter, bool listed, CancellationToken ct) =>
+        Connection.Patch<AdapterView>(adapter.Route, new UpdateAdapterRequest(listed), ct);
+
+    public IAsyncEnumerable<VersionView> ListVersions(AdapterReference adapter, CancellationToken ct) => All<VersionView>($"{adapter.Route}/versions", ct);
+
+    public Task<VersionView> GetVersion(AdapterReference adapter, CancellationToken ct) => Connection.Get<VersionView>(adapter.VersionRoute, ct);
+
+    public Task<JsonElement> GetReport(AdapterReference adapter, CancellationToken ct) => Connection.Get<JsonElement>($"{adapter.VersionRoute}/report", ct);
+
+    public Task<ListResponse<SimilarView>> ListSimilar(AdapterReference adapter, int limit, CancellationToken ct) =>
+        Connection.Get<ListResponse<SimilarView>>($"{adapter.Route}/similar?limit={limit}", ct);
+
+    public Task<UploadTicket> BeginUpload(BeginUploadRequest request, CancellationToken ct) => Connection.Post<UploadTicket>("uploads", request, ct);
+
+    public Task<UploadStatus> CompleteUpload(string uploadId, CancellationToken ct) => Connection.Post<UploadStatus>($"uploads/{uploadId}/complete", null, ct);
+
+    public Task<UploadStatus> GetUpload(string uploadId, CancellationToken ct) => Connection.Get<UploadStatus>($"uploads/{uploadId}", ct);
+
+    public Task<JobView> RequestMerge(MergeRequest request, CancellationToken ct) => Connection.Post<JobView>("merges", request, ct);
+
+    public Task<JobView> RequestSubtraction(SubtractionRequest request, CancellationToken ct) => Connection.Post<JobView>("subtractions", request, ct);
+
+    public Task<JobView> RequestClustering(ClusteringRequest request, CancellationToken ct) => Connection.Post<JobView>("clusterings", request, ct);
+
+    public Task<ClusterSnapshotView> GetSnapshot(string id, CancellationToken ct) => Connection.Get<ClusterSnapshotView>($"clusterings/{Uri.EscapeDataString(id)}", ct);
+
+    public Task<ListResponse<ClusterSnapshotView>> ListSnapshots(string baseModel, CancellationToken ct) =>
+        Connection.Get<ListResponse<ClusterSnapshotView>>($"clusterings?baseModel={Uri.EscapeDataString(baseModel)}", ct);
+
+    public IAsyncEnumerable<JobView> ListJobs(CancellationToken ct) => All<JobView>("jobs", ct);
+
+    public Task<JobView> GetJob(string id, CancellationToken ct) => Connection.Get<JobView>($"jobs/{Uri.EscapeDataString(id)}", ct);
+
+    public Task<JobView> CancelJob(string id, CancellationToken ct) => Connection.Post<JobView>($"jobs/{Uri.EscapeDataString(id)}/cancel", null, ct);
+
+    public IAsyncEnumerable<KeyView> ListKeys(CancellationToken ct) => All<KeyView>("keys", ct);
+
+    public Task<KeyView> CreateKey(CreateKeyRequest request, CancellationToken ct) => Connection.Post<KeyView>("keys", request, ct);
+
+    public Task RevokeKey(string id, CancellationToken ct) => Connection.Send(HttpMethod.Delete, $"keys/{Uri.EscapeDataString(id)}", ct);
+
+    public IAsyncEnumerable<BaseModelView> ListBaseModels(CancellationToken ct) => All<BaseModelView>("base-models", ct);
+
+    public Task<BaseModelAliasView> ResolveBaseModel(string name, CancellationToken ct) =>
+        Connection.Get<BaseModelAliasView>($"base-models/resolve?name={Uri.EscapeDataString(name)}", ct);
+
+    public Task<ConfirmAliasResponse> ConfirmAlias(ConfirmAliasRequest request, CancellationToken ct) =>
+        Connection.Post<ConfirmAliasResponse>("base-models/aliases", request, ct);
+
+    /// <summary><paramref name="name"/> as <c>owner/name</c>: a bare name belongs to the caller's account.</summary>
+    public async Task<AdapterId> ResolveOwnName(string name, CancellationToken ct)
+    {
+        if (!name.Contains('/', StringComparison.Ordinal))
+        {
+            var owner = (await WhoAmI(ct)).Owner
+                ?? throw new CliException("unauthenticated", ExitCode.NotAuthorised, "Publishing needs an API key.", CliHints.Key);
+            name = $"{owner}/{name}";
+        }
+
+        return AdapterId.TryParse(name, out var id) ? id : throw CliException.Usage(
+            $"'{name}' can't be an adapter's name.", "Write owner/name with letters, digits, '.', '_' and '-', neither beginning nor ending with '.' or '-'.");
+    }
+
+    public void Dispose() => Connection.Dispose();
+
+    // Follows the continuations.
+    private async IAsyncEnumerable<T> All<T>(string route, [EnumeratorCancellation] CancellationToken ct)
+    {
+        string? continuation = null;
+        do
+        {
+            var separator = route.Contains('?', StringComparison.Ordinal) ? '&' : '?';
+            var next = continuation is null ? route : $"{route}{separator}continuation={Uri.EscapeDataString(continuation)}";
+            var part = await Connection.Get<ListResponse<T>>(next, ct);
+            foreach (var item in part.Items)
+                yield return item;
+            continuation = part.Continuation;
+        }
+        while (continuation is not null);
+    }
+}

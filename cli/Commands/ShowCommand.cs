@@ -1,0 +1,89 @@
+using System.CommandLine;
+using System.Text.Json;
+using Marketplace.Cli.Output;
+using Marketplace.Core.Api;
+using Spectre.Console;
+
+namespace Marketplace.Cli.Commands;
+
+/// <summary><c>marketplace show</c>.</summary>
+internal static class ShowCommand
+{
+    private static readonly Argument<string> Adapter = new("adapter") { Description = "owner/name, or owner/name@revision" };
+    private static readonly Option<bool> Report = new("--report") { Description = "With the validation report" };
+
+    public static Command Create()
+    {
+        var command = new Command("show", "Show an adapter, its versions, files and lineage") { Adapter, Report };
+        command.Does(Run);
+        return command;
+    }
+
+    private static async Task<int> Run(Call call, CancellationToken ct)
+    {
+        var reference = call.Adapter(call.Get(Adapter));
+        var client = call.Connect();
+        var adapter = await client.GetAdapter(reference, ct);
+        var version = await client.GetVersion(reference, ct);
+        var versions = await client.ListVersions(reference, ct).ToListAsync(ct);
+        JsonElement? report = call.Get(Report) ? await client.GetReport(reference, ct) : null;
+        call.Terminal.Result(new ShowOutput(adapter, version, versions, report), console =>
+        {
+            Summary(console, adapter);
+            console.Write(Files(version));
+            if (version.Lineage is { } lineage)
+                console.Write(Lineage(lineage));
+            console.Write(Versions(versions));
+            if (report is { } r)
+                console.WriteLine(JsonSerializer.Serialize(r, Terminal.Indented));
+        });
+        return ExitCode.Ok;
+    }
+
+    private static void Summary(IAnsiConsole console, AdapterView a)
+    {
+        var grid = new Grid().AddColumn().AddColumn();
+        void Line(string name, string? value)
+        {
+            if (!string.IsNullOrEmpty(value))
+                grid.AddRow(new Text(name, new Style(decoration: Decoration.Bold)), new Text(value));
+        }
+
+        Line("adapter", a.Id + (a.Private ? " (private)" : "") + (a.Listed ? "" : " (unlisted)"));
+        Line("base model", a.BaseModel ?? $"{a.BaseModelName}: not known, so the adapter is in no library. `marketplace base-models confirm` tells what it stands for.");
+        Line("spelled", a.BaseModel is null || a.BaseModel == a.BaseModelName ? null : a.BaseModelName);
+        Line("shape", $"rank {a.Rank}, {a.Modules} modules, {a.Dtype}, {Units.Bytes(a.SizeBytes)}");
+        Line("made by", a.DerivedBy);
+        Line("warnings", string.Join(", ", a.Warnings));
+        Line("licence", a.License);
+        Line("tags", string.Join(", ", a.Tags));
+        Line("published", $"{Units.Time(a.CreatedAt)}, changed {Units.Time(a.UpdatedAt)}");
+        console.Write(grid);
+    }
+
+    private static Table Files(VersionView version)
+    {
+        var table = Tables.Create($"files of version {version.Number}", "size", "SHA-256");
+        foreach (var file in version.Files)
+            table.Row(file.Path, Units.Bytes(file.Size), file.Sha256);
+        return table;
+    }
+
+    private static Table Lineage(LineageView lineage)
+    {
+        var table = Tables.Create($"made by {lineage.Method} from", "weight", "as");
+        foreach (var parent in lineage.Parents)
+            table.Row(Tables.Name(parent.Version), Units.Number(parent.Weight), parent.Role);
+        return table;
+    }
+
+    private static Table Versions(IEnumerable<VersionView> versions)
+    {
+        var table = Tables.Create("version", "id", "published", "by", "message");
+        foreach (var v in versions)
+            table.Row($"{v.Number}", v.Id, Units.Time(v.CreatedAt), v.PublishedBy, v.Message);
+        return table;
+    }
+
+    private sealed record ShowOutput(AdapterView Adapter, VersionView Version, IReadOnlyList<VersionView> Versions, JsonElement? Report);
+}

@@ -1,0 +1,28 @@
+using System.Text.Json.Serialization;
+
+namespace Marketplace.Cli.Demo;
+
+/// <summary>What the demo did; with <c>--json</c> its only line of standard output. A number counts only what was checked.</summary>
+internal sealed class DemoResult
+{
+    [JsonPropertyOrder(0)]
+    public int Published { get; set; }
+
+    [JsonPropertyOrder(1)]
+    public int Rejected { get; set; }
+
+    [JsonPropertyOrder(2)]
+    public int Clusters { get; set; }
+
+    [JsonPropertyOrder(3)]
+    public int Subtracted { get; set; }
+
+    [JsonPropertyOrder(4)]
+    public int Merged { get; set; }
+
+    [JsonPropertyOrder(5)]
+    public bool DownloadVerified { get; set; }
+
+    [JsonPropertyOrder(6)]
+    public double Seconds { get; set; }
+}

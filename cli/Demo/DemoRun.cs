@@ -1,0 +1,208 @@
+using Marketplace.Cli.Client;
+using Marketplace.Cli.Commands;
+using Marketplace.Cli.Output;
+using Marketplace.Cli.Publishing;
+using Marketplace.Core;
+using Marketplace.Core.Api;
+using Marketplace.Core.Formats;
+using Spectre.Console;
+
+namespace Marketplace.Cli.Demo;
+
+/// <summary>The main job over HTTP, step by step; each step ends the demo unless what it claims was checked.</summary>
+internal sealed class DemoRun(MarketplaceClient client, Terminal terminal, SampleLibrary samples, string workFolder, DemoResult result)
+{
+    /// <summary>The account that publishes.</summary>
+    public const string Owner = "demo";
+
+    private const int SvdRank = 8;
+
+    private readonly IAnsiConsole display = terminal.Json ? terminal.Error : terminal.Out;
+    private readonly List<VersionReference> published = [];
+
+    /// <summary>Runs all steps.</summary>
+    public async Task Run(CancellationToken ct)
+    {
+        await PublishLibrary(ct);
+        await RefuseBroken(ct);
+        await Cluster(ct);
+        await SubtractGeneral(ct);
+        var merges = await Merge(ct);
+        await DownloadAndVerify(merges, ct);
+    }
+
+    private async Task PublishLibrary(CancellationToken ct)
+    {
+        Step("Publishing the sample library");
+        foreach (var path in samples.Good)
+        {
+            var folder = PublishFolder.Open(path);
+            var issues = LocalValidation.Run(folder);
+            DemoCheck.That(issues.All(i => i.Severity != "error"), $"{path} is not valid here.");
+            var (files, outcome) = await Publish(folder, ct);
+            DemoCheck.That(outcome.Published, $"{path} was not published: {outcome.Status.State}.");
+            var version = await client.GetVersion(Name(path), ct);
+            DemoCheck.That(
+                version.Number == 1 && version.Files.Select(f => (f.Path, f.Sha256)).ToHashSet().SetEquals(files.Files.Select(f => (f.Path, f.Digest.Hex))),
+                $"{version.Adapter} does not have the digests that were sent.");
+            published.Add(outcome.Status.Version!);
+            terminal.Say($"{Tables.Name(outcome.Status.Version!)}: {Units.Bytes(files.TotalBytes)}, digests as sent");
+            result.Published++;
+        }
+
+        display.Write(Tables.Adapters(await client.ListAdapters(new AdapterFilter(Owner), ct).ToListAsync(ct)));
+    }
+
+    private async Task RefuseBroken(CancellationToken ct)
+    {
+        Step("Publishing two broken adapters without looking first: the service refuses them");
+        foreach (var path in samples.Broken)
+        {
+            var folder = PublishFolder.Open(path);
+            var (_, outcome) = await Publish(folder, ct);
+            var refused = Errors(outcome.Status.Issues ?? []);
+            DemoCheck.That(outcome.Status.State == "rejected" && refused.Count > 0, $"{path} was not refused: {outcome.Status.State}.");
+            DemoCheck.That(refused.SetEquals(Errors(LocalValidation.Run(folder))), $"The service and this program find different errors in {path}.");
+            DemoCheck.That(!await Exists(Name(path), ct), $"{path} was refused, and yet it is there.");
+            display.Write(Tables.Issues(outcome.Status.Issues!, most: 2).Title(Path.GetFileName(path)));
+            result.Rejected++;
+        }
+    }
+
+    private async Task Cluster(CancellationToken ct)
+    {
+        Step("Clustering the library by cosine of ΔW");
+        var job = await client.RequestClustering(new ClusteringRequest(SampleLibrary.BaseModel), ct);
+        job = Succeeded(await JobOutput.Wait(terminal, client, job, ct));
+        var snapshot = (await ClusterCommand.Snapshot(client, job, ct))!;
+        var members = snapshot.Clusters.SelectMany(c => c.Members).Select(m => m.Version).ToList();
+        DemoCheck.That(
+            members.Count == published.Count && members.ToHashSet().SetEquals(published) && snapshot.K == snapshot.Clusters.Count,
+            "The clusters are not a partition of the library.");
+        ClusterCommand.Show(display, snapshot);
+        result.Clusters = snapshot.Clusters.Count;
+    }
+
+    private async Task SubtractGeneral(CancellationToken ct)
+    {
+        Step("Subtracting the general adapters from each task adapter");
+        var general = SampleLibrary.General.Select(g => new WeightedAdapter($"{Owner}/{g}")).ToList();
+        var jobs = await Task.WhenAll(samples.Tasks.Select(task => client.RequestSubtraction(
+            new SubtractionRequest($"{Owner}/{task}", general, new OutputRequest($"{Owner}/{task}-only")), ct)));
+        var table = Tables.Create("residual", "rank", "modules", "error against the exact difference");
+        foreach (var (task, started) in samples.Tasks.Zip(jobs))
+        {
+            var derived = JobOutput.Derived(Succeeded(await JobOutput.Wait(terminal, client, started, ct)))!;
+            using var residual = await Download(derived.Version, ct);
+            using var target = await Download(Published(task), ct);
+            using var log = await Download(Published("log"), ct);
+            using var prose = await Download(Published("prose"), ct);
+            var error = DerivedCheck.RelativeError(residual, [(1, target), (-0.5, log), (-0.5, prose)]);
+            DemoCheck.That(error <= DerivedCheck.Float32Tolerance, $"{derived.Version.Adapter} differs from the exact difference by {error:0.0e+0}.");
+            table.Row(Tables.Name(derived.Version), $"{derived.Rank}", $"{derived.Modules}", Units.Scientific(error));
+            result.Subtracted++;
+        }
+
+        display.Write(table);
+    }
+
+    private async Task<List<(MergeRequest Request, DerivedResult Result)>> Merge(CancellationToken ct)
+    {
+        Step("Merging the six task adapters in two ways");
+        var inputs = samples.Tasks.Select(t => new WeightedAdapter($"{Owner}/{t}")).ToList();
+        MergeRequest[] requests =
+        [
+            new("linear", inputs, new OutputRequest($"{Owner}/all-tasks-linear")),
+            new("svd", inputs, new OutputRequest($"{Owner}/all-tasks-svd"), Rank: SvdRank),
+        ];
+        var jobs = await Task.WhenAll(requests.Select(r => client.RequestMerge(r, ct)));
+        var merges = new List<(MergeRequest, DerivedResult)>();
+        foreach (var (request, started) in requests.Zip(jobs))
+        {
+            var derived = JobOutput.Derived(Succeeded(await JobOutput.Wait(terminal, client, started, ct)))!;
+            var version = await client.GetVersion(AdapterReference.Parse(derived.Version.Adapter), ct);
+            DemoCheck.That(
+                version.Lineage is { } lineage && lineage.Method == request.Method && lineage.Parents.Count == inputs.Count,
+                $"{version.Adapter} does not say what it was made from.");
+            merges.Add((request, derived));
+            result.Merged++;
+        }
+
+        return merges;
+    }
+
+    private async Task DownloadAndVerify(List<(MergeRequest Request, DerivedResult Result)> merges, CancellationToken ct)
+    {
+        Step("Downloading the merged adapters, verifying digests and deltas");
+        var table = Tables.Create("merged", "method", "rank", "discarded, as reported", "error against the exact sum");
+        foreach (var (request, derived) in merges)
+        {
+            using var merged = await Download(derived.Version, ct);
+            var inputs = new List<(double Weight, Adapter Adapter)>();
+            try
+            {
+                // linear divides by the sum of weights, svd does not.
+                var weight = request.Method == "linear" ? 1.0 / request.Inputs.Count : 1;
+                foreach (var task in samples.Tasks)
+                    inputs.Add((weight, await Download(Published(task), ct)));
+                var error = DerivedCheck.RelativeError(merged, inputs);
+                DemoCheck.That(
+                    Math.Abs(error - derived.RelativeDiscarded) <= DerivedCheck.Float32Tolerance,
+                    $"{derived.Version.Adapter} differs from the exact sum by {error:0.0e+0} instead of {derived.RelativeDiscarded:0.0e+0}.");
+                table.Row(
+                    Tables.Name(derived.Version), request.Method, $"{derived.Rank}", Units.Scientific(derived.RelativeDiscarded), Units.Scientific(error));
+            }
+            finally
+            {
+                inputs.ForEach(i => i.Adapter.Dispose());
+            }
+        }
+
+        display.Write(table);
+        result.DownloadVerified = true;
+    }
+
+    private async Task<(PublishFolder Folder, PublishOutcome Outcome)> Publish(PublishFolder folder, CancellationToken ct)
+    {
+        folder = await ProgressBars.Run(terminal, bytes: true, bars => folder.Hash(bars.Add("hashing", folder.TotalBytes), ct));
+        var outcome = await new AdapterPublisher(client, terminal).Publish(Name(folder.Directory).Id, folder, new PublishOptions(), ct);
+        return (folder, outcome);
+    }
+
+    // The download verifies every file's digest; a second call finds the files and verifies them again.
+    private async Task<Adapter> Download(VersionReference reference, CancellationToken ct)
+    {
+        var folder = Path.Combine(workFolder, "downloads", $"{reference.Adapter.Replace('/', '_')}-{reference.Number}");
+        var version = await client.GetVersion(new AdapterReference(AdapterId.Parse(reference.Adapter), reference.Id), ct);
+        await new VersionDownload(client, version, folder).Run(_ => { }, ct);
+        return AdapterReader.Open(folder);
+    }
+
+    private async Task<bool> Exists(AdapterReference adapter, CancellationToken ct)
+    {
+        try
+        {
+            await client.GetAdapter(adapter, ct);
+            return true;
+        }
+        catch (ApiException e) when (e.ExitCode == ExitCode.NotFound)
+        {
+            return false;
+        }
+    }
+
+    private VersionReference Published(string name) => published.Single(p => p.Adapter == $"{Owner}/{name}");
+
+    private static JobView Succeeded(JobView job)
+    {
+        DemoCheck.That(job.Status == "succeeded", $"The {job.Kind} {job.JobId} {job.Status}: {job.Detail} ({job.Code}).");
+        return job;
+    }
+
+    private static HashSet<(string Code, string? Path)> Errors(IEnumerable<IssueView> issues) =>
+        [.. issues.Where(i => i.Severity == "error").Select(i => (i.Code, i.Path))];
+
+    private static AdapterReference Name(string path) => AdapterReference.Parse($"{Owner}/{Path.GetFileName(path)}");
+
+    private void Step(string title) => display.MarkupLine($"\n[bold]{Markup.Escape(title)}[/]");
+}
