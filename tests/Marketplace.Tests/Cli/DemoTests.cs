@@ -1,0 +1,30 @@
+using System.Text.Json;
+using Xunit;
+
+namespace Marketplace.Tests.Cli;
+
+public sealed class DemoTests : IDisposable
+{
+    private readonly CliProcess cli = new();
+
+    [Fact]
+    public async Task The_demo_does_and_checks_the_whole_main_job()
+    {
+        var run = await cli.Run("demo", "--json");
+
+        Assert.True(run.ExitCode == 0, run.ToString());
+        Assert.Single(run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(
+            ["published", "rejected", "clusters", "subtracted", "merged", "downloadVerified", "seconds"],
+            run.Json.EnumerateObject().Select(p => p.Name));
+        Assert.Equal(8, run.Json.GetProperty("published").GetInt32());
+        Assert.Equal(2, run.Json.GetProperty("rejected").GetInt32());
+        Assert.InRange(run.Json.GetProperty("clusters").GetInt32(), 2, 7);
+        Assert.Equal(6, run.Json.GetProperty("subtracted").GetInt32());
+        Assert.Equal(2, run.Json.GetProperty("merged").GetInt32());
+        Assert.Equal(JsonValueKind.True, run.Json.GetProperty("downloadVerified").ValueKind);
+        Assert.True(run.Json.GetProperty("seconds").GetDouble() > 0);
+    }
+
+    public void Dispose() => cli.Dispose();
+}
