@@ -6,6 +6,10 @@ namespace Marketplace.Core.Formats;
 /// <summary>Reads adapter_config.json member by member, so that every fault is found and placed.</summary>
 internal sealed class AdapterConfigParser
 {
+    private const int MaxProblems = 1000;
+    private const int MaxPatterns = 10_000; // each is tried on each module
+    private const int MaxNames = 1000;
+
     private static readonly JsonDocumentOptions Strict = new() { AllowDuplicateProperties = false, MaxDepth = 64 };
 
     // Variants that change what the factors mean. A member of any other value than null, false, [] or {} is refused.
@@ -104,7 +108,8 @@ internal sealed class AdapterConfigParser
 
     private T Invalid<T>(string path, string expected, T fallback)
     {
-        problems.Add(new(ConfigError.Invalid, path, $"{path} is not {expected}."));
+        if (problems.Count < MaxProblems)
+            problems.Add(new(ConfigError.Invalid, path, $"{path} is not {expected}."));
         return fallback;
     }
 
@@ -140,9 +145,9 @@ internal sealed class AdapterConfigParser
     private ImmutableArray<PatternValue<T>> Pattern<T>(string key, Func<string, JsonElement, T> read) => Take(key) switch
     {
         { ValueKind: JsonValueKind.Undefined } => [],
-        { ValueKind: JsonValueKind.Object } value =>
+        { ValueKind: JsonValueKind.Object } value when value.GetPropertyCount() <= MaxPatterns =>
             [.. value.EnumerateObject().Select(p => new PatternValue<T>(p.Name, read($"$.{key}['{p.Name}']", p.Value)))],
-        _ => Invalid<ImmutableArray<PatternValue<T>>>("$." + key, "an object", []),
+        _ => Invalid<ImmutableArray<PatternValue<T>>>("$." + key, $"an object of at most {MaxPatterns} members", []),
     };
 
     private ModuleSelector? Selector(string key)
@@ -164,6 +169,8 @@ internal sealed class AdapterConfigParser
         {
             JsonValueKind.Undefined => [],
             JsonValueKind.String when TryString(value, out var text) => [text],
+            JsonValueKind.Array when value.GetArrayLength() > MaxNames =>
+                Invalid<ImmutableArray<string>>("$." + key, $"a list of at most {MaxNames} strings", []),
             _ => Strings("$." + key, value),
         };
     }

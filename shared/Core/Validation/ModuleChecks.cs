@@ -123,10 +123,10 @@ internal static class ModuleChecks
     {
         foreach (var (module, tensors) in context.Modules())
         {
-            if (context.WeightsFile?.Norms.TryGetValue(module.Name, out var product) != true)
+            if (context.WeightsFile?.Norms.TryGetValue(module.Name, out var product) != true || !IsFinite(context, tensors.A!) || !IsFinite(context, tensors.B!))
                 continue;
             var mean = Math.Abs(module.Scaling) * product / Math.Sqrt((double)module.Out * module.In);
-            if (double.IsFinite(mean) && mean > ExtremeRootMeanSquare)
+            if (mean > ExtremeRootMeanSquare)
                 context.Add(IssueCodes.ExtremeNorm, tensors.B!.Name, $"The change of '{module.Name}' has a root mean square of {mean:G3} per entry.");
         }
     }
@@ -147,6 +147,9 @@ internal static class ModuleChecks
 
     private static bool IsZero(ValidationContext context, TensorInfo? tensor) =>
         tensor is not null && context.WeightsFile!.Tensors.TryGetValue(tensor.Name, out var scan) && scan.IsZero;
+
+    private static bool IsFinite(ValidationContext context, TensorInfo tensor) =>
+        context.WeightsFile!.Tensors.TryGetValue(tensor.Name, out var scan) && scan.NonFinite == 0;
 
     private static bool AllZero(ValidationContext context) =>
         Modules(context).Any(m => m.B is not null) && Modules(context).Where(m => m.B is not null).All(m => IsZero(context, m.B));

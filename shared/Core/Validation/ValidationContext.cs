@@ -54,7 +54,7 @@ internal sealed class ValidationContext
         var count = counts[code] = counts.GetValueOrDefault(code) + 1;
         if (count <= Limits.IssuesPerCode)
         {
-            issues.Add(IssueCodes.Issue(code, path, message));
+            issues.Add(IssueCodes.Issue(code, Shortened(path), Shortened(message)));
             return;
         }
 
@@ -77,6 +77,9 @@ internal sealed class ValidationContext
             yield return (module, tensors);
         }
     }
+
+    // Names and patterns are the publisher's, of any length.
+    private static string Shortened(string text) => text.Length <= 2000 ? text : text[..2000] + "…";
 
     private ImmutableDictionary<string, (int Rank, double Scaling, bool IsTarget)>? Resolve(AdapterConfig config, AdapterLayout layout)
     {

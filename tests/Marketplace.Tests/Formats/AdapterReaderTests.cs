@@ -1,5 +1,6 @@
 using System.Text;
 using System.Text.Json;
+using CsCheck;
 using Marketplace.Core;
 using Marketplace.Core.Formats;
 using Marketplace.Core.Validation;
@@ -136,6 +137,25 @@ public sealed class AdapterReaderTests
             plain.Delta("x")!.B.Values.Zip(other.Delta("x")!.B.Values), pair => Assert.Equal(pair.First, pair.Second, 12)));
         Assert.Null(plain.Delta("y"));
     }
+
+    [Fact]
+    public void Applying_the_adapter_to_a_token_equals_applying_the_merged_weight() => Gen.Select(Gen.Int[1, 6], Gen.Int[1, 6], Gen.Int[1, 4], Gen.Int).Sample((rows, columns, rank, seed) =>
+    {
+        var random = new Random(seed);
+        double[] Draw(int count) => [.. Enumerable.Range(0, count).Select(_ => random.NextDouble() - 0.5)];
+        var (a, b, w, x) = (Draw(rank * columns), Draw(rows * rank), Draw(rows * columns), Draw(columns));
+        using var adapter = Open(
+            $$"""{"peft_type":"LORA","r":{{rank}},"lora_alpha":3}""",
+            TensorSource.FromDoubles("base_model.model.x.lora_A.weight", TensorType.F64, [rank, columns], () => a),
+            TensorSource.FromDoubles("base_model.model.x.lora_B.weight", TensorType.F64, [rows, rank], () => b));
+        var delta = adapter.Delta("x")!;
+        var down = Enumerable.Range(0, rank).Select(k => Enumerable.Range(0, columns).Sum(j => a[(k * columns) + j] * x[j])).ToArray();
+        for (var i = 0; i < rows; i++)
+        {
+            var unmerged = Enumerable.Range(0, columns).Sum(j => w[(i * columns) + j] * x[j]) + (3.0 / rank * Enumerable.Range(0, rank).Sum(k => b[(i * rank) + k] * down[k]));
+            Assert.Equal(unmerged, Enumerable.Range(0, columns).Sum(j => (w[(i * columns) + j] + Product(delta, i, j)) * x[j]), 12);
+        }
+    }, iter: 200);
 
     [Fact]
     public void A_square_layer_is_transposed_as_the_flag_says_and_another_as_its_shape_says()

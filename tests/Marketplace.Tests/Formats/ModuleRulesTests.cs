@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using CsCheck;
 using Marketplace.Core.Formats;
 using Xunit;
 
@@ -21,11 +22,22 @@ public sealed class ModuleRulesTests
     [InlineData(@".*\.(?P<n>\d+)\.fc", "h.12.fc", true)]
     [InlineData("Q_PROJ", "a.q_proj", false)]
     [InlineData("", "a.", true)]
+    [InlineData("q.", "x.qa", true)]
+    [InlineData("q.", "x.q", false)]
     public void A_key_matches_as_in_Python(string key, string module, bool matches)
     {
         var rules = new ModuleRules(new AdapterConfig { Rank = 8, RankPattern = [new(key, 3)] });
         Assert.Equal(matches ? 3 : 8, rules.Rank(module));
     }
+
+    [Fact]
+    public void Comparing_text_decides_as_the_expression_does() =>
+        Gen.Select(Gen.String[Gen.Char["ab._"], 1, 5], Gen.String[Gen.Char["ab._"], 0, 8]).Sample((key, name) =>
+        {
+            var rules = new ModuleRules(new AdapterConfig { Rank = 8, RankPattern = [new(key, 3)] });
+            var expected = Regex.IsMatch(name, $@"^(.*\.)?({key})$", RegexOptions.CultureInvariant) || key == name;
+            return expected == (rules.Rank(name) == 3);
+        }, iter: 20_000);
 
     [Fact]
     public void The_first_key_that_matches_counts()
@@ -110,7 +122,7 @@ public sealed class ModuleRulesTests
             ["$.rank_pattern['(']", "$.alpha_pattern['a**']", "$.target_modules", "$.exclude_modules", "$.layers_pattern[1]"],
             ModuleRules.Check(config).Select(p => p.Path));
         Assert.Throws<ArgumentException>(() => new ModuleRules(config));
-        Assert.Throws<ArgumentException>(() => new ModuleRules(new AdapterConfig { RankPattern = [new(new string('.', 20_000), 1)] }));
+        Assert.Throws<ArgumentException>(() => new ModuleRules(new AdapterConfig { RankPattern = [new(new string('|', 20_000), 1)] }));
     }
 
     [Fact]

@@ -103,9 +103,9 @@ internal static class ValidationCases
         new("NaN in a head", () => new CaseFiles().Tensor("base_model.model.head.weight", [2, 2], double.NaN, TensorType.BF16).Set("modules_to_save", """["head"]"""),
             ["non-finite @ base_model.model.head.weight", "saved-modules @ base_model.model.head.weight"]),
         new("tensors nobody knows", () => new CaseFiles().Tensor("l.0.q.lora_A.weight", [2, 3]).Tensor("base_model.model.l.0.q.lora_A.default.weight", [2, 3])
-            .Tensor("base_model.model.l.0.q.hada_w1_a", [2, 3]).Tensor("base_model.model.emb.trainable_tokens_delta", [2, 3]),
+            .Tensor("base_model.model.l.0.q.hada_w1_a", [2, 3]).Tensor("base_model.model.l\n.q.lora_A.weight", [2, 3]).Tensor("base_model.model.emb.trainable_tokens_delta", [2, 3]),
             [
-                "unknown-tensor @ base_model.model.emb.trainable_tokens_delta", "unknown-tensor @ base_model.model.l.0.q.hada_w1_a",
+                "unknown-tensor @ base_model.model.l\n.q.lora_A.weight", "unknown-tensor @ base_model.model.emb.trainable_tokens_delta", "unknown-tensor @ base_model.model.l.0.q.hada_w1_a",
                 "unknown-tensor @ base_model.model.l.0.q.lora_A.default.weight", "unknown-tensor @ l.0.q.lora_A.weight",
             ]),
         new("two kinds of factors on one module", () => new CaseFiles().Tensor("base_model.model.l.0.q.lora_embedding_A", [2, 3]),
@@ -155,6 +155,8 @@ internal static class ValidationCases
         new("zero A", () => new CaseFiles().Tensor(A, [2, 3], 0), [$"zero-module @ {A}"]),
         new("an extreme norm", () => new CaseFiles().Tensor(A, [2, 3], 50), [$"extreme-norm @ {B}"]),
         new("an extreme scaling", () => new CaseFiles().Set("lora_alpha", 1000), [$"extreme-norm @ {B}", $"extreme-norm @ {B1}"]),
+        new("a scaling that overflows", () => new CaseFiles().Set("lora_alpha", 1e308).Tensor(A, [2, 3], 1e30, TensorType.F64).Tensor(A1, [2, 3], 1e30, TensorType.F64),
+            [$"extreme-norm @ {B}", $"extreme-norm @ {B1}"]),
         new("everything at once", () => new CaseFiles().Set("r", 4).Set("base_model_name_or_path", (JsonNode)"./x").Tensor(A, [2, 3], double.NaN).Without(B1)
             .Tensor("x", [1]).File("/x"),
             [
