@@ -43,7 +43,7 @@ public static class Mbc
     }
 
     /// <summary>Clusters a library into the number of clusters from 2 to √(2n) (but at least 3) that has the best silhouette, the smallest of equals.</summary>
-    /// <remarks>A library of fewer than 3 adapters is one cluster.</remarks>
+    /// <remarks>A library of one or two adapters is one cluster; an empty one has no clusters and is refused as by <see cref="Run"/>.</remarks>
     /// <param name="cosines">Similarities of all pairs, shape (n, n).</param>
     /// <param name="seed">Seed of the random starts.</param>
     /// <param name="starts">Number of starts of k-means.</param>
