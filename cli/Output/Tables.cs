@@ -26,8 +26,8 @@ internal static class Tables
 
     /// <summary>Findings with code, place and message, errors first.</summary>
     /// <param name="issues">The findings.</param>
-    /// <param name="most">How many of one code are shown; a broken file often has the same defect in each of its tensors.</param>
-    public static Table Issues(IEnumerable<IssueView> issues, int most = int.MaxValue)
+    /// <param name="most">How many of one code are shown; a broken file often has the same defect in each of its tensors. <c>--json</c> lists all.</param>
+    public static Table Issues(IEnumerable<IssueView> issues, int most = 5)
     {
         var table = Create("severity", "code", "place", "message");
         foreach (var group in issues.GroupBy(i => (i.Severity, i.Code)).OrderBy(g => g.Key.Severity switch { "error" => 0, "warning" => 1, _ => 2 }))
