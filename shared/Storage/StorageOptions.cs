@@ -48,9 +48,6 @@ public sealed class StorageOptions
     /// <summary>How long handlers may go on after a stop was asked for.</summary>
     public TimeSpan StopTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>For crash tests: the process kills itself, as by SIGKILL, at this write boundary.</summary>
-    public WriteBoundary? KillAt { get; set; }
-
     internal TokenCredential Credential() => ManagedIdentityClientId is { Length: > 0 } id
         ? new ManagedIdentityCredential(ManagedIdentityId.FromUserAssignedClientId(id))
         : new DefaultAzureCredential();

@@ -2,8 +2,13 @@ using Azure;
 
 namespace Marketplace.Storage;
 
-/// <summary>What a sweep removed.</summary>
-public sealed record SweepResult(int ExpiredUploads, int StagedFiles, int ContentBlobs, int DerivedSets);
+/// <summary>What a sweep did.</summary>
+/// <param name="ExpiredUploads">Uploads that were open when their time was over.</param>
+/// <param name="RemindedUploads">Uploads whose validation was asked for again.</param>
+/// <param name="StagedFiles">Staged files deleted.</param>
+/// <param name="ContentBlobs">Content blobs deleted.</param>
+/// <param name="DerivedSets">Weights whose derived data was deleted.</param>
+public sealed record SweepResult(int ExpiredUploads, int RemindedUploads, int StagedFiles, int ContentBlobs, int DerivedSets);
 
 /// <summary>Removes what nothing refers to: bytes of uploads that are over, and content that no version uses.</summary>
 public sealed class Sweep
@@ -16,15 +21,29 @@ public sealed class Sweep
     public async Task<SweepResult> SweepAsync(DateTimeOffset now, CancellationToken ct = default)
     {
         var before = now - storage.Options.SweepGrace;
-        return new SweepResult(await ExpireAsync(now, ct), await SweepStagingAsync(before, ct), await SweepContentAsync(before, ct), await SweepDerivedAsync(before, ct));
+        return new SweepResult(
+            await ExpireAsync(now, ct), await RemindAsync(now, ct),
+            await SweepStagingAsync(before, ct), await SweepContentAsync(before, ct), await SweepDerivedAsync(before, ct));
     }
 
     private async Task<int> ExpireAsync(DateTimeOffset now, CancellationToken ct)
     {
         var expired = 0;
-        await foreach (var upload in storage.Uploads.ListExpiredAsync(now, ct))
+        await foreach (var upload in storage.Uploads.ListOverdueAsync(UploadState.Open, now, ct))
             expired += await storage.Uploads.UpdateAsync(upload with { State = UploadState.Expired }, ct) == UpdateResult.Updated ? 1 : 0;
         return expired;
+    }
+
+    /// <summary>A process may have died between completing an upload and sending its message. A second message does no harm.</summary>
+    private async Task<int> RemindAsync(DateTimeOffset now, CancellationToken ct)
+    {
+        var reminded = 0;
+        await foreach (var upload in storage.Uploads.ListOverdueAsync(UploadState.Queued, now, ct))
+        {
+            await storage.Queues.SendAsync(QueueNames.Validations, upload.Id, ct);
+            reminded++;
+        }
+        return reminded;
     }
 
     /// <summary>

@@ -21,10 +21,8 @@ public sealed class VersionCommit
             return new PublishOutcome.OwnerMismatch();
 
         await PutBytesAsync(request, ct);
-        storage.Options.Reached(WriteBoundary.Bytes);
         foreach (var derived in request.Derived)
             await storage.Derived.PutAsync(request.WeightsDigest, derived.AnalysisVersion, derived.Name, derived.Content, ct);
-        storage.Options.Reached(WriteBoundary.Derived);
         var owner = await storage.Publishers.EnsureAsync(request.Owner, ct);
 
         while (true)
@@ -40,12 +38,8 @@ public sealed class VersionCommit
             var version = Compose(request, owner, head);
             foreach (var digest in version.Files.Select(f => f.Digest).Distinct())
                 await storage.ContentIndex.AddAsync(new ContentUse(digest, version.Adapter, version.Number, owner, version.Private), ct);
-            storage.Options.Reached(WriteBoundary.Index);
             if (await storage.Versions.AddAsync(version, ct) == AddResult.Added)
-            {
-                storage.Options.Reached(WriteBoundary.Row);
                 return new PublishOutcome.Published(await CompleteAsync(version, ct));
-            }
             // The number is taken. Whoever took it may have died since: help the pointer forward, then look again.
             if (await storage.Versions.GetAsync(request.Adapter, version.Number, ct) is { } other)
                 await CompleteAsync(other, ct);
@@ -56,9 +50,7 @@ public sealed class VersionCommit
     public async Task<VersionRecord> CompleteAsync(VersionRecord version, CancellationToken ct = default)
     {
         var (adapter, left) = await AdvanceAsync(version, ct);
-        storage.Options.Reached(WriteBoundary.MainPointer);
         await storage.Catalogue.SyncLibraryAsync(version.Adapter, [left, adapter.BaseModel, await ResolveAsync(version, ct)], ct);
-        storage.Options.Reached(WriteBoundary.Library);
         var audit = new AuditEvent(version.CreatedAt, version.PublishedBy, "publish", $"{version.Adapter}@{version.Number}", version.Id);
         await storage.Audit.WriteAsync(audit, $"publish {version.Adapter} {version.Id}", ct);
         return version;

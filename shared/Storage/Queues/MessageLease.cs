@@ -50,7 +50,9 @@ internal sealed class MessageLease(QueueClient queue, QueueMessage message, Time
             await Task.Delay(length / 3, done).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             if (done.IsCancellationRequested)
                 return;
-            await CallAsync(async () => receipt = (await queue.UpdateMessageAsync(message.MessageId, receipt, visibilityTimeout: length)).Value.PopReceipt);
+            // An answer that comes later than this may find the message in other hands.
+            using var inTime = new CancellationTokenSource(length / 2);
+            await CallAsync(async () => receipt = (await queue.UpdateMessageAsync(message.MessageId, receipt, visibilityTimeout: length, cancellationToken: inTime.Token)).Value.PopReceipt);
             if (lost)
             {
                 await working.CancelAsync();
@@ -67,7 +69,7 @@ internal sealed class MessageLease(QueueClient queue, QueueMessage message, Time
         {
             await call();
         }
-        catch (RequestFailedException e)
+        catch (Exception e) when (e is RequestFailedException or AggregateException or OperationCanceledException)
         {
             lost = true;
             logger.LogWarning(e, "The lease of {Message} in {Queue} is lost.", message.MessageText, queue.Name);

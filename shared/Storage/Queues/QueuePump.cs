@@ -76,7 +76,6 @@ public sealed class QueuePump
         var failure = await lease.HoldAsync(ct => handler(message.MessageText, ct), abort);
         if (failure is null)
         {
-            options.Reached(WriteBoundary.MessageDelete);
             await lease.DeleteAsync();
         }
         else if (failure is OperationCanceledException && abort.IsCancellationRequested)

@@ -15,8 +15,11 @@ public sealed class BaseModelStore
     internal BaseModelStore(Table table, TimeProvider clock) => (this.table, this.clock) = (table, clock);
 
     /// <summary>Makes sure a base model exists, and returns it under the spelling it first had.</summary>
+    /// <exception cref="ArgumentException">The id is no name of a model.</exception>
     public async Task<BaseModelRecord> EnsureAsync(string id, CancellationToken ct = default)
     {
+        if (!BaseModelName.TryParse(id, out _))
+            throw new ArgumentException($"'{id}' is no name of a base model.", nameof(id));
         var key = Keys.BaseModel(id);
         var row = Rows.New(key);
         row["Id"] = id;
@@ -36,7 +39,7 @@ public sealed class BaseModelStore
 
     /// <summary>
     /// The canonical base model that a spelling in an owner's adapter means: by the owner's alias, else by one for everybody, else a
-    /// Hub-style id means itself. Null if nothing is known, and then nothing is assumed.
+    /// model's name means itself. Null if nothing is known, and then nothing is assumed.
     /// </summary>
     public async Task<string?> ResolveAsync(string spelling, string owner, CancellationToken ct = default)
     {
@@ -46,9 +49,9 @@ public sealed class BaseModelStore
         var alias = await table.GetAsync(Keys.Alias(owner, normal), ct) ?? await table.GetAsync(Keys.Alias(null, normal), ct);
         if (alias is not null)
             return alias.Text("BaseModel");
-        if (!AdapterId.TryParse(spelling.Trim(), out var hub))
+        if (!BaseModelName.TryParse(spelling.Trim(), out var name))
             return null;
-        return (await table.GetAsync(Keys.BaseModel(hub.ToString()), ct))?.Text("Id") ?? hub.ToString();
+        return (await table.GetAsync(Keys.BaseModel(name.Text), ct))?.Text("Id") ?? name.Text;
     }
 
     /// <summary>Records an alias; a later one for the same spelling and owner replaces it.</summary>
@@ -75,11 +78,11 @@ public sealed class BaseModelStore
         return [.. aliases.OrderBy(a => a.Spelling, StringComparer.Ordinal)];
     }
 
-    /// <summary>Spellings of Hub ids are compared without case, all others exactly.</summary>
+    /// <summary>Names of models are compared without case, all other spellings exactly.</summary>
     internal static string Normalize(string spelling)
     {
         var trimmed = spelling.Trim();
-        return AdapterId.TryParse(trimmed, out _) ? Keys.Lower(trimmed) : trimmed;
+        return BaseModelName.TryParse(trimmed, out _) ? Keys.Lower(trimmed) : trimmed;
     }
 
     private static BaseModelRecord Read(TableEntity row) => new(row.Text("Id"), row.Time("CreatedAt"));

@@ -25,10 +25,10 @@ public sealed class UploadStore
     /// <summary>Replaces the upload's row if nobody has written it since it was read.</summary>
     public Task<UpdateResult> UpdateAsync(UploadRecord upload, CancellationToken ct = default) => table.UpdateAsync(Write(upload), upload.ETag, ct);
 
-    /// <summary>Uploads that are open although their time is over.</summary>
-    public async IAsyncEnumerable<UploadRecord> ListExpiredAsync(DateTimeOffset now, [EnumeratorCancellation] CancellationToken ct = default)
+    /// <summary>Uploads that are still in a state although their time is over.</summary>
+    public async IAsyncEnumerable<UploadRecord> ListOverdueAsync(UploadState state, DateTimeOffset now, [EnumeratorCancellation] CancellationToken ct = default)
     {
-        await foreach (var row in table.QueryAsync(Filter.Of($"State eq {nameof(UploadState.Open)} and ExpiresAt lt {now}"), ct))
+        await foreach (var row in table.QueryAsync(Filter.Of($"State eq {state.ToString()} and ExpiresAt lt {now}"), ct))
             yield return Read(row);
     }
 

@@ -34,7 +34,7 @@ public sealed class UploadStoreTests(AzuriteFixture azurite) : StorageTest(azuri
     }
 
     [Fact]
-    public async Task Only_open_uploads_expire()
+    public async Task Overdue_uploads_are_found_by_their_state()
     {
         var (open, queued) = (New(), New() with { State = UploadState.Queued });
         await Storage.Uploads.AddAsync(open, Ct);
@@ -47,7 +47,7 @@ public sealed class UploadStoreTests(AzuriteFixture azurite) : StorageTest(azuri
         async Task<List<string>> ExpiredAsync()
         {
             var ids = new List<string>();
-            await foreach (var upload in Storage.Uploads.ListExpiredAsync(Clock.GetUtcNow(), Ct))
+            await foreach (var upload in Storage.Uploads.ListOverdueAsync(UploadState.Open, Clock.GetUtcNow(), Ct))
                 ids.Add(upload.Id);
             return ids;
         }
