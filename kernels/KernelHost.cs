@@ -4,7 +4,6 @@ using Marketplace.Storage.Hosting;
 using Marketplace.Storage.Jobs;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Marketplace.Kernels;

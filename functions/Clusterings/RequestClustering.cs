@@ -1,5 +1,3 @@
-using System.Collections.Immutable;
-using Marketplace.Core;
 using Marketplace.Core.Api;
 using Marketplace.Core.Methods;
 using Marketplace.Functions.Http;

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using Marketplace.Core;
 using Marketplace.Core.Api;
 using Marketplace.Functions.Http;

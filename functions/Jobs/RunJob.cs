@@ -19,17 +19,3 @@ public static class RunJob
             },
             cancellationToken);
 }
-
-/// <summary>Ends a job whose message failed too often.</summary>
-public static class FailJob
-{
-    public static async Task Handle(IServiceProvider services, string jobId, CancellationToken cancellationToken)
-    {
-        var jobs = services.GetRequiredService<MarketplaceStorage>().Jobs;
-        if (await jobs.GetAsync(jobId, cancellationToken) is { IsTerminal: false } job)
-        {
-            await jobs.FinishAsync(
-                job, JobStatus.Failed, null, "poisoned", "The job failed too often; the operator's log says why. Asking again starts a new attempt.", cancellationToken);
-        }
-    }
-}

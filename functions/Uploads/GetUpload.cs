@@ -26,18 +26,3 @@ public static class GetUpload
         return json.RootElement.GetProperty("issues").Deserialize<List<IssueView>>(ApiJson.Options)!;
     }
 }
-
-/// <summary>The validation report of an upload, refused ones included.</summary>
-public static class GetUploadReport
-{
-    public static async Task<Results<ContentHttpResult, ProblemHttpResult>> Handle(
-        string id, Requester requester, MarketplaceStorage storage, CancellationToken cancellationToken)
-    {
-        var (upload, problem) = await OwnUpload.FindAsync(storage, requester, id, cancellationToken);
-        if (upload is null)
-            return problem!;
-        return await storage.Reports.ReadAsync(id, cancellationToken) is { } report
-            ? TypedResults.Text(report, "application/json")
-            : Problems.NotFound($"report of upload '{id}' yet");
-    }
-}

@@ -24,22 +24,3 @@ public static class ValidateAdapter
         logger.LogInformation("Upload {UploadId} for {Adapter} is {State}", uploadId, upload.Adapter, decided.State);
     }
 }
-
-/// <summary>Ends an upload whose message failed too often.</summary>
-public static class FailValidation
-{
-    public static async Task Handle(IServiceProvider services, string uploadId, CancellationToken cancellationToken)
-    {
-        var storage = services.GetRequiredService<MarketplaceStorage>();
-        if (await storage.Uploads.GetAsync(uploadId, cancellationToken) is not { State: UploadState.Queued } upload)
-            return;
-        await storage.Uploads.UpdateAsync(
-            upload with
-            {
-                State = UploadState.Failed,
-                FailureCode = "poisoned",
-                FailureMessage = "Validation failed too often; the operator's log says why. Nothing was published.",
-            },
-            cancellationToken);
-    }
-}

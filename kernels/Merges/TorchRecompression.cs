@@ -1,6 +1,5 @@
 using Marketplace.Core;
 using Marketplace.Core.Algebra;
-using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Marketplace.Kernels.Merges;

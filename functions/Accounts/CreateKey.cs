@@ -6,14 +6,6 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Marketplace.Functions.Accounts;
 
-/// <summary>The caller's keys, without their secrets.</summary>
-public static class ListKeys
-{
-    public static async Task<Ok<ListResponse<KeyView>>> Handle(
-        Requester requester, MarketplaceStorage storage, CancellationToken cancellationToken) =>
-        TypedResults.Ok(new ListResponse<KeyView>([.. (await storage.Keys.ListAsync(requester.Owner, cancellationToken)).Select(k => k.View())]));
-}
-
 /// <summary>Makes a key; its secret is in this one answer and nowhere else.</summary>
 public static class CreateKey
 {
@@ -40,24 +32,4 @@ public static class CreateKey
         await storage.Audit.WriteAsync(new AuditEvent(time.GetUtcNow(), requester.Owner, "create-key", $"{key.Owner}#{key.Id}", request.Scope), ct: cancellationToken);
         return TypedResults.Created($"{FunctionTable.RoutePrefix}/keys/{key.Id}", key.View(token));
     }
-}
-
-/// <summary>Takes a key back.</summary>
-public static class RevokeKey
-{
-    public static async Task<Results<NoContent, ProblemHttpResult>> Handle(
-        string id, Requester requester, MarketplaceStorage storage, TimeProvider time, CancellationToken cancellationToken)
-    {
-        if (!await storage.Keys.RevokeAsync(requester.Owner, id, cancellationToken))
-            return Problems.NotFound($"key '{id}'");
-        await storage.Audit.WriteAsync(new AuditEvent(time.GetUtcNow(), requester.Owner, "revoke-key", $"{requester.Owner}#{id}", null), ct: cancellationToken);
-        return TypedResults.NoContent();
-    }
-}
-
-/// <summary>Tells a caller who it is.</summary>
-public static class WhoAmI
-{
-    public static Ok<WhoAmIView> Handle(Requester requester) =>
-        TypedResults.Ok(new WhoAmIView(requester.Caller.Owner, requester.Caller.Scope is { } scope ? Text.Of(scope) : null));
 }
