@@ -64,7 +64,7 @@ internal static class CommandRunner
     {
         "unauthenticated" => CliHints.Key,
         "forbidden" => "`marketplace whoami` shows whose key it is; only the owner of an adapter may change it.",
-        "not-found" => await Suggestions.ForAdapters(call, ct),
+        "not-found" or "invalid-request" => await Suggestions.ForAdapters(call, ct),
         "base-mismatch" => "`marketplace show` tells each adapter's base model; `marketplace base-models confirm` says what a spelling stands for.",
         _ => null,
     };

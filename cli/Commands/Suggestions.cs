@@ -7,9 +7,11 @@ internal static class Suggestions
 {
     private const int MostListed = 500;
 
-    /// <summary>The nearest existing names to the adapters that the command line names, or null.</summary>
+    /// <summary>What to try instead of the adapters that the command line names, or null if it names none or they exist.</summary>
     public static async Task<string?> ForAdapters(Call call, CancellationToken ct)
     {
+        if (call.Mentioned.Count == 0)
+            return null;
         try
         {
             var existing = new List<string>();
@@ -20,12 +22,10 @@ internal static class Suggestions
                     break;
             }
 
-            var meant = call.Mentioned
-                .Where(m => !existing.Contains(m.Id.ToString(), StringComparer.OrdinalIgnoreCase))
-                .Select(m => Nearest(m.Id.ToString(), existing))
-                .OfType<string>()
-                .Distinct()
-                .ToList();
+            var unknown = call.Mentioned.Where(m => !existing.Contains(m.Id.ToString(), StringComparer.OrdinalIgnoreCase)).ToList();
+            if (unknown.Count == 0)
+                return call.Mentioned.FirstOrDefault(m => m.Revision is not null) is { Revision: not null } m ? $"`marketplace show {m.Id}` lists its versions." : null;
+            var meant = unknown.Select(m => Nearest(m.Id.ToString(), existing)).OfType<string>().Distinct().ToList();
             return meant.Count > 0 ? $"Did you mean {string.Join(" or ", meant)}?" : "`marketplace list` shows what there is.";
         }
         catch (Exception e) when (e is HttpRequestException or ApiException or CliException)

@@ -6,16 +6,13 @@ using Xunit;
 
 namespace Marketplace.Tests.Cli;
 
-public sealed class PublishAndDownloadTests : IAsyncLifetime
+public sealed class PublishAndDownloadTests(UpFixture fixture) : IClassFixture<UpFixture>
 {
-    private readonly CliProcess cli = new();
-    private RunningUp? up;
+    private readonly CliProcess cli = fixture.Cli;
 
     private static string Samples => Path.Combine(Fixtures.Repository, "samples");
 
     private static CancellationToken Stop => TestContext.Current.CancellationToken;
-
-    public async ValueTask InitializeAsync() => up = await RunningUp.Start(cli, "--owner", "ada");
 
     [Fact]
     public async Task A_publish_that_was_killed_goes_on_where_it_was()
@@ -60,8 +57,8 @@ public sealed class PublishAndDownloadTests : IAsyncLifetime
     {
         Assert.Equal(0, (await cli.Run("publish", Path.Combine(Samples, "library", "sort"))).ExitCode);
         var bytes = await File.ReadAllBytesAsync(Path.Combine(Samples, "library", "sort", RepositoryPath.Weights), Stop);
-        var target = Path.Combine(cli.Home, "got");
-        Directory.CreateDirectory(target);
+        using var folder = new TemporaryFolder();
+        var target = folder.Path;
         var partial = Path.Combine(target, $"{RepositoryPath.Weights}.{Digest.Of(bytes).Hex[..12]}.part");
         var half = bytes[..(bytes.Length / 2)];
         half[^1] ^= 1;
@@ -82,8 +79,8 @@ public sealed class PublishAndDownloadTests : IAsyncLifetime
     {
         Assert.Equal(0, (await cli.Run("publish", Path.Combine(Samples, "library", "sort"))).ExitCode);
         var bytes = await File.ReadAllBytesAsync(Path.Combine(Samples, "library", "sort", RepositoryPath.Weights), Stop);
-        var target = Path.Combine(cli.Home, "got");
-        Directory.CreateDirectory(target);
+        using var folder = new TemporaryFolder();
+        var target = folder.Path;
         await File.WriteAllBytesAsync(Path.Combine(target, $"{RepositoryPath.Weights}.{Digest.Of(bytes).Hex[..12]}.part"), bytes[..1000], Stop);
 
         var run = await cli.Run("download", "ada/sort@1", target);
@@ -106,23 +103,16 @@ public sealed class PublishAndDownloadTests : IAsyncLifetime
     [Fact]
     public async Task Without_a_key_or_with_a_wrong_one_nothing_is_published()
     {
-        cli.Environment["MARKETPLACE_URL"] = up!.Url;
-        cli.Environment["MARKETPLACE_KEY"] = "hf_" + new string('x', 37);
-        var wrong = await cli.Run("publish", Path.Combine(Samples, "library", "sort"), "ada/sort", "--json");
-        cli.Environment["MARKETPLACE_KEY"] = null;
-        cli.Environment["XDG_STATE_HOME"] = Path.Combine(cli.Home, "elsewhere");
-        var none = await cli.Run("publish", Path.Combine(Samples, "library", "sort"), "--json");
+        // A state folder of its own: the local key is for those who share that of `up`.
+        using var stranger = new CliProcess();
+        stranger.Environment["MARKETPLACE_URL"] = fixture.Up.Url;
+        var none = await stranger.Run("publish", Path.Combine(Samples, "library", "sort"), "--json");
+        stranger.Environment["MARKETPLACE_KEY"] = "hf_" + new string('x', 37);
+        var wrong = await stranger.Run("publish", Path.Combine(Samples, "library", "sort"), "ada/sort", "--json");
 
         Assert.Equal((4, "unauthenticated"), (wrong.ExitCode, wrong.Json.GetProperty("code").GetString()));
         Assert.Equal((4, "unauthenticated"), (none.ExitCode, none.Json.GetProperty("code").GetString()));
         Assert.Contains("MARKETPLACE_KEY", none.Json.GetProperty("hint").GetString());
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        if (up is not null)
-            await up.DisposeAsync();
-        cli.Dispose();
     }
 
     private static IEnumerable<string> Errors(System.Text.Json.JsonElement issues) =>
