@@ -48,6 +48,9 @@ public sealed class StorageOptions
     /// <summary>How long handlers may go on after a stop was asked for.</summary>
     public TimeSpan StopTimeout { get; set; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Bytes of published content that a process keeps on its local disk.</summary>
+    public long LocalCacheBytes { get; set; } = 4L << 30;
+
     internal TokenCredential Credential() => ManagedIdentityClientId is { Length: > 0 } id
         ? new ManagedIdentityCredential(ManagedIdentityId.FromUserAssignedClientId(id))
         : new DefaultAzureCredential();

@@ -13,7 +13,11 @@ public sealed class ContentCache(ContentStore content, string folder, long maxBy
     /// <summary>The local file with this content; null if the store has none.</summary>
     public async Task<string?> GetAsync(Digest digest, CancellationToken cancellationToken)
     {
-        Directory.CreateDirectory(folder);
+        // Private adapters are cached as well: nobody else on the machine may read them.
+        if (OperatingSystem.IsWindows())
+            Directory.CreateDirectory(folder);
+        else
+            Directory.CreateDirectory(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         var path = Path.Combine(folder, digest.Hex);
         var gate = locks.GetOrAdd(digest.Hex, _ => new SemaphoreSlim(1));
         await gate.WaitAsync(cancellationToken);

@@ -6,15 +6,13 @@ namespace Marketplace.Storage.Jobs;
 /// <summary>Registers what both processes need to run jobs.</summary>
 public static class JobServices
 {
-    private const long CacheBytes = 20L << 30;
-
     /// <summary>Adds the job runner, the content cache, the reader of published adapters and the way derived ones are published.</summary>
     public static IServiceCollection AddJobs(this IServiceCollection services)
     {
         services.AddSingleton(TimeProvider.System);
         services.AddSingleton(provider => new ContentCache(
             provider.GetRequiredService<MarketplaceStorage>().Content,
-            Path.Combine(Path.GetTempPath(), $"marketplace-content-{Environment.UserName}"), CacheBytes));
+            Path.Combine(Path.GetTempPath(), $"marketplace-content-{Environment.UserName}"), provider.GetRequiredService<StorageOptions>().LocalCacheBytes));
         services.AddSingleton<LibraryReader>();
         services.AddSingleton<AdapterPublisher>();
         services.AddSingleton<Derivation>();
