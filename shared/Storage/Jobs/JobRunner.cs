@@ -53,24 +53,33 @@ public sealed class JobRunner(JobStore jobs, TimeProvider time, ILogger logger)
             while (true)
             {
                 await Task.Delay(ReportInterval, time, stop.Token);
-                var now = reporter.TakeNews() is { } progress
-                    ? await jobs.ReportProgressAsync(job, progress, stop.Token)
-                    : await jobs.GetAsync(job.Id, stop.Token);
-                if (now is { CancelRequested: true })
-                {
-                    reporter.CancelSeen = true;
-                    await stop.CancelAsync();
-                    return;
-                }
+                if (await LookAsync(job, reporter, stop.Token))
+                    continue;
+                await stop.CancelAsync();
+                return;
             }
         }
         catch (OperationCanceledException)
         {
             // The work has ended, or the host stops.
         }
-        catch (Exception e) when (!stop.IsCancellationRequested)
+    }
+
+    // Whether the work may go on.
+    private async Task<bool> LookAsync(JobRecord job, JobProgressReporter reporter, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var now = reporter.TakeNews() is { } progress
+                ? await jobs.ReportProgressAsync(job, progress, cancellationToken)
+                : await jobs.GetAsync(job.Id, cancellationToken);
+            reporter.CancelSeen = now is { CancelRequested: true };
+            return now is { IsTerminal: false, CancelRequested: false };
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
         {
             logger.LogWarning("Progress of job {JobId} can't be written: {Reason}", job.Id, e.Message);
+            return true;
         }
     }
 }
