@@ -105,5 +105,13 @@ public sealed class UsageTests : IDisposable
         Assert.All(commands, c => Assert.Matches($@"(?m)^  {c}\b", run.Output));
     }
 
+    [Fact]
+    public async Task Shells_are_told_how_a_word_may_go_on()
+    {
+        var run = await cli.Run("[suggest:3]", "pub");
+
+        Assert.Equal("publish", run.Output.Trim());
+    }
+
     public void Dispose() => cli.Dispose();
 }
