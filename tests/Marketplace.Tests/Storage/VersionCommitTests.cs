@@ -1,3 +1,4 @@
+using Azure.Data.Tables;
 using Marketplace.Core;
 using Marketplace.Storage;
 using Marketplace.Tests.Support;
@@ -158,6 +159,20 @@ public sealed class VersionCommitTests(AzuriteFixture azurite) : StorageTest(azu
 
         Assert.Empty(await Storage.Libraries.ListMembersAsync("org/old", Caller.Anonymous, Ct));
         Assert.Equal(2, Assert.Single(await Storage.Libraries.ListMembersAsync("org/new", Caller.Anonymous, Ct)).Version.Number);
+        var rows = new TableClient(Storage.Options.ConnectionString, Storage.Options.Namespace + "libraries").QueryAsync<TableEntity>(cancellationToken: Ct);
+        Assert.Equal("org|new", Assert.Single(await rows.ToListAsync(Ct)).PartitionKey);
+    }
+
+    [Fact]
+    public async Task A_library_entry_never_goes_back_to_an_earlier_version()
+    {
+        await PublishAsync(Request("alice/task", "upload1"));
+        var first = Assert.Single(await Storage.Libraries.ListMembersAsync("org/base", Caller.Anonymous, Ct));
+        await PublishAsync(Request("alice/task", "upload2"));
+
+        await Storage.Libraries.PutMemberAsync(first, Ct);
+
+        Assert.Equal(2, Assert.Single(await Storage.Libraries.ListMembersAsync("org/base", Caller.Anonymous, Ct)).Version.Number);
     }
 
     [Fact]
