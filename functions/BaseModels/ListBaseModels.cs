@@ -16,9 +16,9 @@ public static class ListBaseModels
         var views = new List<BaseModelView>();
         foreach (var model in await storage.BaseModels.ListAsync(cancellationToken))
         {
-            // A base model that only strangers' private adapters use must not show.
-            if ((await storage.Libraries.ListMembersAsync(model.Id, requester.Caller, cancellationToken)).Count > 0)
-                views.Add(new BaseModelView(model.Id, [.. aliases[model.Id].Select(a => a.View())]));
+            // A base model that only strangers' private adapters use must not show, nor must their spelling of its id.
+            if (await storage.Libraries.ListMembersAsync(model.Id, requester.Caller, cancellationToken) is [var first, ..])
+                views.Add(new BaseModelView(first.BaseModel, [.. aliases[model.Id].Select(a => a.View())]));
         }
 
         return TypedResults.Ok(new ListResponse<BaseModelView>(views));

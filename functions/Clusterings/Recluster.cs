@@ -32,7 +32,7 @@ public static class Recluster
                 continue;
             }
 
-            var request = RequestClustering.Canonical(model.Id, Text.Of(AdapterSimilarity.Delta), null, RequestClustering.PublicScope, members);
+            var request = RequestClustering.Canonical(Text.Of(AdapterSimilarity.Delta), null, RequestClustering.PublicScope, members);
             await jobs.EnqueueAsync(JobKind.Clustering, Scheduler, request.ToJson(), QueueNames.FunctionsJobs, cancellationToken);
         }
     }

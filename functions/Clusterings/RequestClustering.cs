@@ -38,14 +38,14 @@ public static class RequestClustering
         if (request.K > members.Count)
             return Problems.InvalidRequest("k", $"The library has {members.Count} members.");
 
-        var canonical = Canonical(baseModel!, request.Similarity, request.K, mine ? requester.Owner : PublicScope, members);
+        var canonical = Canonical(request.Similarity, request.K, mine ? requester.Owner : PublicScope, members);
         return await jobs.SubmitAsync(JobKind.Clustering, requester.Owner, canonical.ToJson(), QueueNames.FunctionsJobs, cancellationToken);
     }
 
     /// <summary>The request with the library as it is now.</summary>
     internal static ClusteringJobRequest Canonical(
-        string baseModel, string similarity, int? k, string scope, IReadOnlyList<LibraryMember> members) =>
-        new(baseModel, similarity, k, scope,
+        string similarity, int? k, string scope, IReadOnlyList<LibraryMember> members) =>
+        new(members[0].BaseModel, similarity, k, scope,
         [
             .. members.OrderBy(m => m.Adapter.ToString(), StringComparer.OrdinalIgnoreCase)
                 .Select(m => new ResolvedInput(m.Adapter.ToString(), m.Version.Number, m.Version.Id, m.Weights.Hex, m.Config.Hex, 1, "input")),

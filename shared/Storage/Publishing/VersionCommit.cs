@@ -66,7 +66,7 @@ public sealed class VersionCommit
                 return (present, null);
             var baseModel = await ResolveAsync(version, ct);
             if (baseModel is not null)
-                baseModel = (await storage.BaseModels.EnsureAsync(baseModel, ct)).Id;
+                await storage.BaseModels.EnsureAsync(baseModel, ct);
             var now = storage.Clock.GetUtcNow();
             var moved = (present ?? new AdapterRecord(version.Adapter, version.Private, Listed: true, "", null, null, now, now, null, default)) with
             {

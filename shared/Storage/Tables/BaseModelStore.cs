@@ -5,7 +5,8 @@ namespace Marketplace.Storage;
 
 /// <summary>
 /// Base models by canonical id, and aliases: confirmed statements that some spelling means one of them. An owner's alias counts for that
-/// owner's adapters only, so nobody can move another's adapters into a library.
+/// owner's adapters only, so nobody can move another's adapters into a library. Ids are compared without case and shown as the adapter or
+/// alias at hand spells them: a spelling common to all would be that of whoever came first, perhaps in private.
 /// </summary>
 public sealed class BaseModelStore
 {
@@ -51,16 +52,16 @@ public sealed class BaseModelStore
             return alias.Text("BaseModel");
         if (!BaseModelName.TryParse(spelling.Trim(), out var name))
             return null;
-        return (await table.GetAsync(Keys.BaseModel(name.Text), ct))?.Text("Id") ?? name.Text;
+        return name.Text;
     }
 
     /// <summary>Records an alias; a later one for the same spelling and owner replaces it.</summary>
     public async Task ConfirmAliasAsync(BaseModelAlias alias, CancellationToken ct = default)
     {
-        var model = await EnsureAsync(alias.BaseModel, ct);
+        await EnsureAsync(alias.BaseModel, ct);
         var row = Rows.New(Keys.Alias(alias.Owner, Normalize(alias.Spelling)));
         row.SetLong("Spelling", alias.Spelling);
-        row["BaseModel"] = model.Id;
+        row["BaseModel"] = alias.BaseModel;
         row["Owner"] = alias.Owner;
         row["ConfirmedBy"] = alias.ConfirmedBy;
         row["ConfirmedAt"] = alias.ConfirmedAt;
