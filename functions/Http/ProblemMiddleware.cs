@@ -58,11 +58,15 @@ public sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Prob
         var message = json.InnerException is JsonException inner ? inner.Message : json.Message;
         var cut = message.IndexOf(" Path:", StringComparison.Ordinal);
         var sentence = TypeName().Replace(cut < 0 ? message : message[..cut], "the request").Replace(".NET member", "member", StringComparison.Ordinal);
+        sentence = ConvertedTo().Replace(sentence, "converted to what is expected here.");
         return $"{sentence} At {json.Path ?? "$"}, line {(json.LineNumber ?? 0) + 1}.";
     }
 
     [GeneratedRegex("(the )?type '[^']*'")]
     private static partial Regex TypeName();
+
+    [GeneratedRegex(@"converted to \S+$")]
+    private static partial Regex ConvertedTo();
 
     private static bool IsUnreachable(Exception exception) => exception switch
     {
