@@ -140,9 +140,12 @@ internal sealed class Stack : IAsyncDisposable
         ["Storage__ConnectionString"] = throughProxy ? Proxy.ConnectionString : Storage.Options.ConnectionString!,
         ["Storage__Namespace"] = Namespace,
         ["Storage__MessageLease"] = "00:00:02",
-        ["Storage__PollInterval"] = "00:00:00.2",
+        ["Storage__PollInterval"] = "00:00:00.5",
         ["Marketplace__AdminKey"] = AdminKey,
         ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",
+        // Processes this short never earn back what profiling and a heap for each core cost.
+        ["DOTNET_TieredPGO"] = "0",
+        ["DOTNET_gcServer"] = "0",
         // What a killed process leaves behind goes with the test.
         ["TMPDIR"] = scratch.Path,
     };

@@ -63,6 +63,16 @@ internal sealed class StackProcess : IAsyncDisposable
         throw new InvalidOperationException($"{name} does not serve:\n{Output}");
     }
 
+    /// <summary>Ends when it has written that text; a log may come later than the answer it is about.</summary>
+    public async Task WroteAsync(string text)
+    {
+        for (var deadline = DateTime.UtcNow + Patience; !Output.Contains(text, StringComparison.Ordinal); await Task.Delay(20))
+        {
+            if (DateTime.UtcNow > deadline)
+                throw new InvalidOperationException($"{name} does not write '{text}':\n{Output}");
+        }
+    }
+
     /// <summary>SIGKILL: no handler runs, nothing is flushed.</summary>
     public async Task KillAsync()
     {
