@@ -1,0 +1,161 @@
+using Marketplace.Core.Api;
+using Marketplace.Functions;
+using Marketplace.Tests.Support;
+using Xunit;
+
+namespace Marketplace.Tests.EndToEnd;
+
+/// <summary>A stranger sees nothing of what is private, by any function: no code, no count, no header, no byte tells it from what does not exist.</summary>
+public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorld>
+{
+    private const string Listed = "a list or a state";
+
+    private static readonly OutputRequest Output = new("eve/result");
+
+    private readonly Stack stack = world.Stack;
+
+    /// <summary>A request that names a subject of a kind.</summary>
+    private sealed record Probe(string Function, string Kind, HttpMethod Method, Func<string, string> Route, Func<string, object>? Body = null);
+
+    /// <summary>At least one row for each function: how a stranger could ask it about something private.</summary>
+    private static Probe[] Probes { get; } =
+    [
+        new("GetAdapter", "adapter", HttpMethod.Get, a => $"/adapters/{a}"),
+        new("UpdateAdapter", "adapter", HttpMethod.Patch, a => $"/adapters/{a}", _ => new UpdateAdapterRequest(false)),
+        new("ListVersions", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions"),
+        new("GetVersion", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main"),
+        new("GetVersion", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/1"),
+        new("GetVersion", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/hidden-tag"),
+        new("GetReport", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main/report"),
+        new("DownloadFile", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main/files/adapter_config.json"),
+        new("SetTag", "adapter", HttpMethod.Put, a => $"/adapters/{a}/tags/mine"),
+        new("DeleteTag", "adapter", HttpMethod.Delete, a => $"/adapters/{a}/tags/hidden-tag"),
+        new("FindSimilar", "adapter", HttpMethod.Get, a => $"/adapters/{a}/similar"),
+        new("ListAdapters", "adapter", HttpMethod.Get, a => $"/adapters?owner={a.Split('/')[0]}&q={a.Split('/')[1]}&unlisted=true"),
+        new("BeginUpload", "adapter", HttpMethod.Post, _ => "/uploads", a => new BeginUploadRequest(a, [new UploadFileRequest("adapter_config.json", 1)])),
+        new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRequest("linear", [new(a)], Output)),
+        new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRequest("linear", [new("eve/open-3"), new($"{a}@1")], Output)),
+        new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRequest("linear", [new("eve/open-3")], new OutputRequest(a))),
+        new("RequestSubtraction", "adapter", HttpMethod.Post, _ => "/subtractions", a => new SubtractionRequest(a, [new("eve/open-3")], Output)),
+        new("RequestSubtraction", "adapter", HttpMethod.Post, _ => "/subtractions", a => new SubtractionRequest("eve/open-3", [new(a)], Output)),
+        new("RequestSubtraction", "adapter", HttpMethod.Post, _ => "/subtractions", a => new SubtractionRequest("eve/open-3", [new("ann/open-1")], new OutputRequest(a))),
+
+        new("ListAdapters", "account", HttpMethod.Get, o => $"/adapters?owner={o}"),
+        new("CreateKey", "account", HttpMethod.Post, _ => "/keys", o => new CreateKeyRequest("x", Owner: o)),
+
+        new("ListAdapters", "base", HttpMethod.Get, b => $"/adapters?baseModel={Uri.EscapeDataString(b)}"),
+        new("RequestClustering", "base", HttpMethod.Post, _ => "/clusterings", b => new ClusteringRequest(b)),
+        new("RequestClustering", "base", HttpMethod.Post, _ => "/clusterings", b => new ClusteringRequest(b, Scope: "mine")),
+        new("ListClusterings", "base", HttpMethod.Get, b => $"/clusterings?baseModel={Uri.EscapeDataString(b)}"),
+        new("ResolveBaseModel", "base", HttpMethod.Get, b => $"/base-models/resolve?name={Uri.EscapeDataString(b)}"),
+        new("ConfirmAlias", "base", HttpMethod.Post, _ => "/base-models/aliases", b => new ConfirmAliasRequest(b, PrivacyWorld.Base)),
+        new("ListBaseModels", "base", HttpMethod.Get, _ => "/base-models"),
+
+        new("GetUpload", "upload", HttpMethod.Get, u => $"/uploads/{u}"),
+        new("GetUploadReport", "upload", HttpMethod.Get, u => $"/uploads/{u}/report"),
+        new("CompleteUpload", "upload", HttpMethod.Post, u => $"/uploads/{u}/complete"),
+        new("CancelUpload", "upload", HttpMethod.Delete, u => $"/uploads/{u}"),
+
+        new("GetJob", "job", HttpMethod.Get, j => $"/jobs/{j}"),
+        new("WatchJob", "job", HttpMethod.Get, j => $"/jobs/{j}/events"),
+        new("CancelJob", "job", HttpMethod.Post, j => $"/jobs/{j}/cancel"),
+        new("GetClustering", "snapshot", HttpMethod.Get, s => $"/clusterings/{s}"),
+        new("RevokeKey", "key", HttpMethod.Delete, k => $"/keys/{k}"),
+
+        new("Health", Listed, HttpMethod.Get, _ => "/health"),
+        new("WhoAmI", Listed, HttpMethod.Get, _ => "/whoami"),
+        new("ListJobs", Listed, HttpMethod.Get, _ => "/jobs"),
+        new("ListKeys", Listed, HttpMethod.Get, _ => "/keys"),
+        new("ListBaseModels", Listed, HttpMethod.Get, _ => "/base-models"),
+        new("ListAdapters", Listed, HttpMethod.Get, _ => "/adapters"),
+    ];
+
+    public static TheoryData<string> Functions => [.. FunctionTable.Http.Select(f => f.Name)];
+
+    [Theory]
+    [MemberData(nameof(Functions))]
+    public Task What_is_private_looks_like_what_does_not_exist(string function) => stack.RunAsync(async () =>
+    {
+        var probes = Probes.Where(p => p.Function == function).ToList();
+        Assert.True(probes.Count > 0, $"Nobody has thought about what {function} tells a stranger.");
+        foreach (var probe in probes.Where(p => p.Kind != Listed))
+        {
+            Assert.NotEmpty(world.Subjects[probe.Kind]);
+            foreach (var subject in world.Subjects[probe.Kind])
+            {
+                foreach (var caller in new[] { function == "ConfirmAlias" ? world.Mallory : world.Eve, stack.Anonymous })
+                    Assert.Equal(await AskAsync(caller, probe, subject.Absent), await AskAsync(caller, probe, subject.Hidden));
+            }
+        }
+
+        // What needs no name must have been looked at before there were secrets.
+        Assert.All(probes.Where(p => p.Kind == Listed), p => Assert.Contains($"eve {p.Route("")}", world.Before.Keys));
+    });
+
+    [Fact]
+    public Task Lists_counts_and_continuations_are_as_if_nothing_private_had_been_published() => stack.RunAsync(async () =>
+    {
+        Assert.Equal(world.Before.Keys.Order(), world.After.Keys.Order());
+        foreach (var (question, answer) in world.Before)
+            Assert.Equal(Text(question, answer), Text(question, world.After[question]));
+        Assert.Contains((await world.Ann.GetAsync<ListResponse<AdapterView>>("/adapters?owner=ann")).Items, a => a.Id == "ann/hidden-1");
+    });
+
+    [Fact]
+    public Task A_strangers_private_copy_is_no_finding_for_whoever_publishes_the_same_bytes() => stack.RunAsync(async () =>
+    {
+        var same = await world.Eve.PublishAsync("eve/same-bytes", StackAdapters.Files(11));
+        var fresh = await world.Eve.PublishAsync("eve/fresh-bytes", StackAdapters.Files(999));
+        Assert.Equal(("published", "published"), (same.State, fresh.State));
+        Assert.Equal(fresh.Issues!.Select(i => i.Code), same.Issues!.Select(i => i.Code));
+        var report = await world.Eve.SendAsync(HttpMethod.Get, $"/uploads/{same.UploadId}/report");
+        Assert.DoesNotContain("hidden", report.Body, StringComparison.OrdinalIgnoreCase);
+
+        // Its owner is told, and so is whoever publishes public bytes again.
+        Assert.Contains((await world.Ann.PublishAsync("ann/hidden-8", StackAdapters.Files(11), isPrivate: true)).Issues!, i => i.Code == "same-content");
+        Assert.Contains((await world.Eve.PublishAsync("eve/public-copy", StackAdapters.Files(2))).Issues!, i => i.Code == "same-content");
+    });
+
+    [Fact]
+    public Task A_base_model_first_spelled_in_private_does_not_shape_what_strangers_read() => stack.RunAsync(async () =>
+    {
+        var spelling = PrivacyWorld.SecretBase.ToLowerInvariant();
+        await world.Eve.PublishedAsync("eve/same-base", StackAdapters.Files(30, spelling));
+        Assert.Equal(spelling, (await world.Eve.GetAsync<AdapterView>("/adapters/eve/same-base")).BaseModel);
+        Assert.Empty((await world.Eve.GetAsync<ListResponse<SimilarView>>("/adapters/eve/same-base/similar")).Items);
+    });
+
+    [Fact]
+    public Task A_public_result_hides_its_private_parent() => stack.RunAsync(async () =>
+    {
+        await PrivacyWorld.EndedAsync(world.Ann, "/subtractions", new SubtractionRequest("ann/hidden-1", [new("ann/open-2")], new OutputRequest("ann/derived")));
+        foreach (var caller in new[] { world.Eve, stack.Anonymous })
+        {
+            foreach (var route in new[] { "", "/versions", "/versions/main", "/versions/main/report", "/similar" })
+            {
+                var answer = await caller.SendAsync(HttpMethod.Get, "/adapters/ann/derived" + route);
+                Assert.Equal(200, answer.Status);
+                foreach (var trace in new[] { "hidden", world.HiddenVersion.Id, "recipe" })
+                    Assert.DoesNotContain(trace, answer.Body, StringComparison.OrdinalIgnoreCase);
+            }
+
+            var version = await caller.GetAsync<VersionView>("/adapters/ann/derived/versions/main");
+            Assert.Equal(["ann/open-2"], version.Lineage!.Parents.Select(p => p.Version.Adapter));
+            var reference = new VersionReference(version.Adapter, version.Number, version.Id);
+            foreach (var file in version.Files)
+                Assert.DoesNotContain("hidden", System.Text.Encoding.Latin1.GetString(await caller.DownloadAsync(reference, file.Path)), StringComparison.OrdinalIgnoreCase);
+        }
+
+        var seen = await world.Ann.GetAsync<VersionView>("/adapters/ann/derived/versions/main");
+        Assert.Equal(["ann/hidden-1", "ann/open-2"], seen.Lineage!.Parents.Select(p => p.Version.Adapter));
+        Assert.NotNull(seen.Lineage.Recipe);
+    });
+
+    private static async Task<string> AskAsync(StackApi caller, Probe probe, string subject) =>
+        Text(probe.Function, await caller.SendAsync(probe.Method, probe.Route(subject), probe.Body?.Invoke(subject)))
+            .Replace(subject, "SUBJECT", StringComparison.Ordinal)
+            .Replace(Uri.EscapeDataString(subject), "SUBJECT", StringComparison.Ordinal);
+
+    private static string Text(string question, StackAnswer answer) =>
+        $"{question}\n{answer.Status}\n{string.Join('\n', answer.Headers.OrderBy(h => h.Key, StringComparer.Ordinal).Select(h => $"{h.Key}: {h.Value}"))}\n{answer.Body}";
+}
