@@ -66,11 +66,18 @@ public class MergeControlTests
     {
         var (now, most) = (0, 0);
         var gate = new Lock();
+        using var three = new ManualResetEventSlim();
         var (adapter, _) = Reading(() =>
         {
             lock (gate)
+            {
                 most = Math.Max(most, ++now);
-            Thread.Sleep(10);
+                if (now == 3)
+                    three.Set();
+            }
+
+            // The first ones wait for each other, however long the thread pool takes to give the third its thread.
+            three.Wait(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
             lock (gate)
                 now--;
         });

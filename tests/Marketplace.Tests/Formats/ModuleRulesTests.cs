@@ -115,8 +115,11 @@ public sealed class ModuleRulesTests
     {
         var config = new AdapterConfig
         {
-            RankPattern = [new("(", 1)], AlphaPattern = [new("a**", 1)], TargetModules = ModuleSelector.FromString("[z-a]"),
-            ExcludeModules = ModuleSelector.FromString(")"), LayersPattern = ["h", "(?<"],
+            RankPattern = [new("(", 1)],
+            AlphaPattern = [new("a**", 1)],
+            TargetModules = ModuleSelector.FromString("[z-a]"),
+            ExcludeModules = ModuleSelector.FromString(")"),
+            LayersPattern = ["h", "(?<"],
         };
         Assert.Equal(
             ["$.rank_pattern['(']", "$.alpha_pattern['a**']", "$.target_modules", "$.exclude_modules", "$.layers_pattern[1]"],

@@ -18,7 +18,11 @@ internal sealed class CaseFiles
     private readonly List<AdapterFile> others = [];
     private JsonObject config = new()
     {
-        ["peft_type"] = "LORA", ["base_model_name_or_path"] = "org/base", ["r"] = 2, ["lora_alpha"] = 4, ["target_modules"] = new JsonArray("q"),
+        ["peft_type"] = "LORA",
+        ["base_model_name_or_path"] = "org/base",
+        ["r"] = 2,
+        ["lora_alpha"] = 4,
+        ["target_modules"] = new JsonArray("q"),
     };
 
     private byte[]? configBytes;
