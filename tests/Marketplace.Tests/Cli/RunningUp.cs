@@ -1,7 +1,7 @@
 using System.Diagnostics;
-using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using Marketplace.Tests.Support;
 using Xunit;
 
 namespace Marketplace.Tests.Cli;
@@ -44,13 +44,7 @@ internal sealed class RunningUp : IAsyncDisposable
     }
 
     /// <summary>Sends a signal by name, such as INT.</summary>
-    public void Signal(string name) => SendSignal(process.Id, name);
-
-    public static void SendSignal(int processId, string name)
-    {
-        using var kill = Process.Start("kill", [$"-{name}", processId.ToString(CultureInfo.InvariantCulture)]);
-        kill.WaitForExit();
-    }
+    public void Signal(string name) => Signals.Send(process.Id, name);
 
     /// <summary>Waits for its end.</summary>
     public async Task<int> Exit()
@@ -81,7 +75,7 @@ internal sealed class RunningUp : IAsyncDisposable
     {
         if (!process.HasExited)
         {
-            Signal("TERM");
+            Signal(Signals.Terminate);
             await Exit();
         }
 

@@ -30,7 +30,7 @@ public sealed class StackTests : IDisposable
     {
         await using var up = await RunningUp.Start(cli);
 
-        up.Signal("KILL");
+        up.Signal(Signals.Kill);
 
         await up.Exit();
         Assert.Empty(await up.Survivors());
@@ -45,7 +45,7 @@ public sealed class StackTests : IDisposable
     {
         await using var up = await RunningUp.Start(cli);
 
-        RunningUp.SendSignal(up.Children.Single(c => c.Command.Contains(child, StringComparison.Ordinal)).Id, "KILL");
+        Signals.Send(up.Children.Single(c => c.Command.Contains(child, StringComparison.Ordinal)).Id, Signals.Kill);
 
         Assert.Equal(6, await up.Exit());
         Assert.Contains("ended by itself", await up.Errors());

@@ -37,8 +37,7 @@ public sealed class AzuriteProcessTests
         await using var azurite = await AzuriteProcess.StartAsync(folder.Path, ct: Ct);
         var storage = new MarketplaceStorage(new StorageOptions { ConnectionString = azurite.ConnectionString });
 
-        using (var kill = Process.Start("kill", ["-INT", azurite.Id.ToString()]))
-            await kill.WaitForExitAsync(Ct);
+        Signals.Send(azurite.Id, Signals.Interrupt);
         await storage.CreateAllAsync(Ct);
         await storage.PingAsync(Ct);
         Assert.False(azurite.Exited.IsCompleted);

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Marketplace.Tests.Support;
@@ -7,8 +6,6 @@ namespace Marketplace.Tests.Support;
 /// <summary>One of the hosts as the process that users run, from the build's output beside the tests' own.</summary>
 internal sealed class StackProcess : IAsyncDisposable
 {
-    private const int Terminate = 15;
-
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     private readonly string name;
@@ -83,7 +80,7 @@ internal sealed class StackProcess : IAsyncDisposable
     /// <summary>SIGTERM, and the exit code that followed.</summary>
     public async Task<int> StopAsync()
     {
-        _ = kill(process.Id, Terminate);
+        Signals.Send(process.Id, Signals.Terminate);
         await process.WaitForExitAsync().WaitAsync(Patience);
         return process.ExitCode;
     }
@@ -112,8 +109,4 @@ internal sealed class StackProcess : IAsyncDisposable
         if (line.IndexOf(Marker, StringComparison.Ordinal) is >= 0 and var at)
             listening.TrySetResult(new Uri(line[(at + Marker.Length)..].Trim()));
     }
-
-    [DllImport("libc", SetLastError = true)]
-    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
-    private static extern int kill(int pid, int signal);
 }
