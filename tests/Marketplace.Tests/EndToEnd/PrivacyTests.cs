@@ -119,7 +119,10 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
     [Fact]
     public Task A_base_model_first_spelled_in_private_does_not_shape_what_strangers_read() => stack.RunAsync(async () =>
     {
-        var spelling = PrivacyWorld.SecretBase.ToLowerInvariant();
+        // A base of its own: once Eve uses it, strangers may know it, and the other tests ask about one they must not know.
+        const string First = "Quiet-Lab/Shared-Base";
+        await world.Ann.PublishedAsync("ann/hidden-9", StackAdapters.Files(31, First), isPrivate: true);
+        var spelling = First.ToLowerInvariant();
         await world.Eve.PublishedAsync("eve/same-base", StackAdapters.Files(30, spelling));
         Assert.Equal(spelling, (await world.Eve.GetAsync<AdapterView>("/adapters/eve/same-base")).BaseModel);
         Assert.Empty((await world.Eve.GetAsync<ListResponse<SimilarView>>("/adapters/eve/same-base/similar")).Items);
