@@ -21,7 +21,7 @@ public sealed class MarketplaceOptions
     /// same to the byte only for the same kernels.
     /// </summary>
     [Required]
-    public string Kernel { get; init; } = "1 cpu";
+    public string Kernel { get; init; } = "2 cpu";
 
     /// <summary>Files an upload may have.</summary>
     [Range(1, 500)]

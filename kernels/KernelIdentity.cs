@@ -13,7 +13,7 @@ namespace Marketplace.Kernels;
 public sealed record KernelIdentity(string Version, string Device, string InstructionSet)
 {
     /// <summary>Goes up with every change that may alter the bytes of a result.</summary>
-    public const int Formulas = 1;
+    public const int Formulas = 2;
 
     /// <summary>The kernels of this process on a device.</summary>
     public static KernelIdentity Of(KernelDevice device) => new($"{Formulas}+libtorch-{torch.__version__}", device.Kind, Processor());

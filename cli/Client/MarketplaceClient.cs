@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Marketplace.Core;
 using Marketplace.Core.Api;
+using Marketplace.Core.Merges;
 
 namespace Marketplace.Cli.Client;
 
@@ -37,7 +38,7 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
 
     public Task<UploadStatus> GetUpload(string uploadId, CancellationToken ct) => Connection.Get<UploadStatus>($"uploads/{uploadId}", ct);
 
-    public Task<JobView> RequestMerge(MergeRequest request, CancellationToken ct) => Connection.Post<JobView>("merges", request, ct);
+    public Task<JobView> RequestMerge(MergeRecipe request, CancellationToken ct) => Connection.Post<JobView>("merges", request, ct);
 
     public Task<JobView> RequestSubtraction(SubtractionRequest request, CancellationToken ct) => Connection.Post<JobView>("subtractions", request, ct);
 

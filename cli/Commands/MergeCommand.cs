@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Marketplace.Core.Api;
+using Marketplace.Core.Merges;
 
 namespace Marketplace.Cli.Commands;
 
@@ -36,9 +36,11 @@ internal static class MergeCommand
         var inputs = WeightedAdapters.Read(call, call.Get(Inputs));
         var client = call.Connect();
         var output = await DerivedOptions.ReadOutput(call, client, ct);
-        var request = new MergeRequest(
-            call.Get(Method)!, inputs, output, call.Get(DerivedOptions.Rank), call.Get(DerivedOptions.Energy), call.Get(Normalize),
-            call.Get(DerivedOptions.Dtype)!);
+        var request = new MergeRecipe(
+            call.Get(Method)!, [.. inputs.Select(i => RecipeInput.Of(i.Adapter, i.Weight))], output,
+            Rank: RecipeRank.Of(call.Get(DerivedOptions.Rank)), Energy: call.Get(DerivedOptions.Energy), Dtype: call.Get(DerivedOptions.Dtype)!);
+        if (call.Get(Normalize) is { } normalize)
+            request = request.With("normalize", RecipeValue.Of(normalize));
         return await JobOutput.Finish(call, client, await client.RequestMerge(request, ct), ct);
     }
 }

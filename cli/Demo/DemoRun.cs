@@ -5,6 +5,7 @@ using Marketplace.Cli.Publishing;
 using Marketplace.Core;
 using Marketplace.Core.Api;
 using Marketplace.Core.Formats;
+using Marketplace.Core.Merges;
 using Spectre.Console;
 
 namespace Marketplace.Cli.Demo;
@@ -106,17 +107,17 @@ internal sealed class DemoRun(MarketplaceClient client, Terminal terminal, Sampl
         display.Write(table);
     }
 
-    private async Task<List<(MergeRequest Request, DerivedResult Result)>> Merge(CancellationToken ct)
+    private async Task<List<(MergeRecipe Request, DerivedResult Result)>> Merge(CancellationToken ct)
     {
         Step("Merging the six task adapters in two ways");
-        var inputs = samples.Tasks.Select(t => new WeightedAdapter($"{Owner}/{t}")).ToList();
-        MergeRequest[] requests =
+        var inputs = samples.Tasks.Select(t => RecipeInput.Of($"{Owner}/{t}")).ToList();
+        MergeRecipe[] requests =
         [
             new("linear", inputs, new OutputRequest($"{Owner}/all-tasks-linear")),
             new("svd", inputs, new OutputRequest($"{Owner}/all-tasks-svd"), Rank: SvdRank),
         ];
         var jobs = await Task.WhenAll(requests.Select(r => client.RequestMerge(r, ct)));
-        var merges = new List<(MergeRequest, DerivedResult)>();
+        var merges = new List<(MergeRecipe, DerivedResult)>();
         foreach (var (request, started) in requests.Zip(jobs))
         {
             var derived = JobOutput.Derived(Succeeded(await JobOutput.Wait(terminal, client, started, ct)))!;
@@ -131,7 +132,7 @@ internal sealed class DemoRun(MarketplaceClient client, Terminal terminal, Sampl
         return merges;
     }
 
-    private async Task DownloadAndVerify(List<(MergeRequest Request, DerivedResult Result)> merges, CancellationToken ct)
+    private async Task DownloadAndVerify(List<(MergeRecipe Request, DerivedResult Result)> merges, CancellationToken ct)
     {
         Step("Downloading the merged adapters, verifying digests and deltas");
         var table = Tables.Create("merged", "method", "rank", "discarded, as reported", "error against the exact sum");

@@ -1,14 +1,14 @@
 using System.Diagnostics;
 using System.Net.Sockets;
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using Azure;
+using Marketplace.Core.Api;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Marketplace.Functions.Http;
 
 /// <summary>Turns whatever went wrong into problem details; only defects reach the log as errors.</summary>
-public sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<ProblemMiddleware> logger)
+public sealed class ProblemMiddleware(RequestDelegate next, ILogger<ProblemMiddleware> logger)
 {
     public async Task InvokeAsync(HttpContext context)
     {
@@ -52,21 +52,8 @@ public sealed partial class ProblemMiddleware(RequestDelegate next, ILogger<Prob
         }
     }
 
-    // The serializer's message names .NET types behind the first sentence; the place is what helps a caller.
-    private static string WhereInJson(JsonException json)
-    {
-        var message = json.InnerException is JsonException inner ? inner.Message : json.Message;
-        var cut = message.IndexOf(" Path:", StringComparison.Ordinal);
-        var sentence = TypeName().Replace(cut < 0 ? message : message[..cut], "the request").Replace(".NET member", "member", StringComparison.Ordinal);
-        sentence = ConvertedTo().Replace(sentence, "converted to what is expected here.");
-        return $"{sentence} At {json.Path ?? "$"}, line {(json.LineNumber ?? 0) + 1}.";
-    }
-
-    [GeneratedRegex("(the )?type '[^']*'")]
-    private static partial Regex TypeName();
-
-    [GeneratedRegex(@"converted to \S+$")]
-    private static partial Regex ConvertedTo();
+    private static string WhereInJson(JsonException json) =>
+        $"{JsonProblem.Describe(json)} At {json.Path ?? "$"}, line {(json.LineNumber ?? 0) + 1}.";
 
     private static bool IsUnreachable(Exception exception) => exception switch
     {

@@ -1,4 +1,3 @@
-using Marketplace.Core;
 using Marketplace.Core.Api;
 using Marketplace.Functions.Http;
 using Marketplace.Storage;
@@ -7,27 +6,9 @@ using Microsoft.Extensions.Options;
 
 namespace Marketplace.Functions.Jobs;
 
-/// <summary>Checks that requests for derived adapters share, and the way a request becomes a job.</summary>
+/// <summary>The way a request becomes a job.</summary>
 public sealed class JobRequests(MarketplaceStorage storage, IOptions<MarketplaceOptions> options)
 {
-    private static readonly string[] Dtypes = ["auto", "F32", "BF16", "F16"];
-
-    /// <summary>Checks output, rank, energy and dtype; null if they can be.</summary>
-    internal static ProblemHttpResult? Check(Requester requester, OutputRequest output, int? rank, double? energy, string dtype)
-    {
-        if (!AdapterId.TryParse(output.Adapter, out var id))
-            return Problems.InvalidRequest("output.adapter", $"'{output.Adapter}' is not a name of the form owner/name.");
-        if (!requester.Owns(id))
-            return Problems.Forbidden($"The key belongs to '{requester.Owner}'; it can't publish for '{id.Owner}'.");
-        if (rank is < 1 or > 4096)
-            return Problems.InvalidRequest("rank", "A rank is a number from 1 to 4096.");
-        if (energy is { } share && !(share > 0 && share <= 1))
-            return Problems.InvalidRequest("energy", "An energy is a share in (0, 1].");
-        if (!Dtypes.Contains(dtype))
-            return Problems.InvalidRequest("dtype", $"A dtype is one of: {string.Join(", ", Dtypes)}.");
-        return null;
-    }
-
     /// <summary>Finds the job of this canonical request, or starts it. Asking twice is asking once.</summary>
     internal async Task<Results<Accepted<JobView>, ProblemHttpResult>> SubmitAsync(
         JobKind kind, string owner, string canonical, string queue, CancellationToken cancellationToken)

@@ -1,9 +1,8 @@
-using System.Collections.Immutable;
 using Marketplace.Core.Api;
+using Marketplace.Core.Merges;
 using Marketplace.Functions.Http;
 using Marketplace.Functions.Jobs;
 using Marketplace.Storage;
-using Marketplace.Storage.Jobs;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Marketplace.Functions.Subtractions;
@@ -16,29 +15,26 @@ public static class RequestSubtraction
     public static async Task<Results<Accepted<JobView>, ProblemHttpResult>> Handle(
         SubtractionRequest request, Requester requester, MarketplaceStorage storage, JobRequests jobs, CancellationToken cancellationToken)
     {
-        if (JobRequests.Check(requester, request.Output, request.Rank, request.Energy, request.Dtype) is { } problem)
+        var recipe = new MergeRecipe(
+            LinearMethods.GenKnowSub,
+            [RecipeInput.Of(request.Target), .. request.General.Select(g => RecipeInput.Of(g.Adapter, g.Weight))],
+            request.Output, Rank: RecipeRank.Of(request.Rank), Energy: request.Energy, Dtype: request.Dtype).With("beta", request.Beta);
+        if (DerivationRequests.Check(requester, recipe) is { } problem)
             return problem;
-        if (!double.IsFinite(request.Beta))
-            return Problems.InvalidRequest("beta", "β is a finite number.");
         if (request.General.Count is 0 or > MaxGeneral)
             return Problems.InvalidRequest("general", $"A subtraction has 1 to {MaxGeneral} general adapters.");
 
-        var resolver = new InputResolver(storage, requester);
-        var inputs = ImmutableArray.CreateBuilder<ResolvedInput>();
-        if (await resolver.AddAsync("target", request.Target, 1, "target", cancellationToken) is { } target)
-            inputs.Add(target);
-        foreach (var (general, index) in request.General.Select((general, index) => (general, index)))
-        {
-            if (await resolver.AddAsync($"general[{index}]", general.Adapter, general.Weight, "general", cancellationToken) is { } resolved)
-                inputs.Add(resolved);
-        }
+        var (resolved, refused) = await DerivationRequests.ResolveAsync(
+            storage, requester, recipe, Place, index => index == 0 ? "target" : "general", cancellationToken);
+        return resolved is null
+            ? refused!
+            : await jobs.SubmitAsync(JobKind.Subtraction, requester.Owner, resolved.ToJson(), QueueNames.FunctionsJobs, cancellationToken);
+    }
 
-        var (baseModel, mismatch) = resolver.Finish();
-        if (mismatch is not null)
-            return mismatch;
-        var canonical = new DerivationRequest(
-            DerivationRequest.GenKnowSub, inputs.ToImmutable(), baseModel!, request.Output.Adapter, request.Output.Private,
-            request.Rank, request.Energy, null, request.Beta, request.Dtype);
-        return await jobs.SubmitAsync(JobKind.Subtraction, requester.Owner, canonical.ToJson(), QueueNames.FunctionsJobs, cancellationToken);
+    // Callers know the target and the general adapters by their own names.
+    private static string Place(string path)
+    {
+        var index = int.Parse(path["inputs[".Length..path.IndexOf(']', StringComparison.Ordinal)]);
+        return index == 0 ? "target" : $"general[{index - 1}]";
     }
 }

@@ -1,4 +1,4 @@
-using Marketplace.Core.Methods;
+using Marketplace.Core.Merges;
 using Marketplace.Storage;
 using Marketplace.Storage.Jobs;
 
@@ -18,7 +18,7 @@ public sealed class RunSubtraction(Derivation derivation)
         {
             cancellationToken.ThrowIfCancellationRequested();
             progress.Report(done++, plan.Modules.Length, module.Module.Name);
-            yield return Merging.Merge(module, inputs);
+            yield return Merging.Merge(module, inputs, ReferenceKernels.Instance, cancellationToken);
         }
     }
 }

@@ -1,6 +1,5 @@
 using Marketplace.Core;
-using Marketplace.Core.Algebra;
-using Marketplace.Core.Methods;
+using Marketplace.Core.Merges;
 
 namespace Marketplace.Kernels.Merges;
 
@@ -30,7 +29,7 @@ public static class TorchMerge
     /// <param name="inputs">The adapters it was made for.</param>
     /// <param name="resources">Where to compute.</param>
     /// <param name="progress">Told after each module, in the plan's order, on the enumerating thread.</param>
-    /// <param name="cancellation">Looked at between modules.</param>
+    /// <param name="cancellation">Looked at between modules and, where a module takes long, within them.</param>
     /// <exception cref="OperationCanceledException">While enumerating: the token was cancelled.</exception>
     /// <exception cref="NotFiniteNumberException">While enumerating: a factor that has to be recompressed holds NaN or infinity.</exception>
     public static IEnumerable<MergedModule> Run(
@@ -38,6 +37,7 @@ public static class TorchMerge
         Action<MergeProgress>? progress = null, CancellationToken cancellation = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(resources.Parallelism, 1);
+        var kernels = new TorchKernels(resources.Device);
         return Enumerate();
 
         IEnumerable<MergedModule> Enumerate()
@@ -68,12 +68,6 @@ public static class TorchMerge
         }
 
         Task<MergedModule> Start(PlannedModule module, TaskScheduler scheduler, CancellationToken token) =>
-            Task.Factory.StartNew(() => Merge(module, inputs, resources.Device), token, TaskCreationOptions.None, scheduler);
-    }
-
-    private static MergedModule Merge(PlannedModule module, IReadOnlyList<Adapter> inputs, KernelDevice device)
-    {
-        var terms = module.Terms.Select(t => (t.Coefficient, inputs[t.Input].Delta(module.Module.Name)!)).ToList();
-        return Merging.Report(module, TorchRecompression.Of(Deltas.WeightedSum(terms), module.Rank, device));
+            Task.Factory.StartNew(() => Merging.Merge(module, inputs, kernels, token), token, TaskCreationOptions.None, scheduler);
     }
 }

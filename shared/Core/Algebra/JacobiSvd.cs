@@ -72,21 +72,11 @@ internal static class JacobiSvd
                 var zeta = (beta - alpha) / (2 * gamma);
                 var t = (zeta >= 0 ? 1 : -1) / (Math.Abs(zeta) + Math.Sqrt(1 + (zeta * zeta)));
                 var c = 1 / Math.Sqrt(1 + (t * t));
-                Rotate(w.Row(p), w.Row(q), c, c * t);
-                Rotate(v.Row(p), v.Row(q), c, c * t);
+                MatrixMath.RotateRows(w.Row(p), w.Row(q), c, c * t);
+                MatrixMath.RotateRows(v.Row(p), v.Row(q), c, c * t);
                 rotations++;
             }
         return rotations;
-    }
-
-    private static void Rotate(Span<double> x, Span<double> y, double c, double s)
-    {
-        for (var i = 0; i < x.Length; i++)
-        {
-            var (a, b) = (x[i], y[i]);
-            x[i] = (c * a) - (s * b);
-            y[i] = (s * a) + (c * b);
-        }
     }
 
     private static Matrix Reorder(Matrix rows, int[] order)

@@ -52,27 +52,10 @@ public sealed class LowRankSvd
     {
         for (var i = 0; i < Vt.Rows; i++)
         {
-            if (!IsNegative(Vt.Row(i)))
+            if (!MatrixMath.LargestIsNegative(Vt.Row(i)))
                 continue;
-            Negate(Vt.Row(i));
-            Negate(Ut.Row(i));
+            MatrixMath.Negate(Vt.Row(i));
+            MatrixMath.Negate(Ut.Row(i));
         }
-    }
-
-    private static bool IsNegative(ReadOnlySpan<double> vector)
-    {
-        var largest = 0d;
-        foreach (var x in vector)
-        {
-            if (Math.Abs(x) > Math.Abs(largest))
-                largest = x;
-        }
-        return largest < 0;
-    }
-
-    private static void Negate(Span<double> vector)
-    {
-        for (var i = 0; i < vector.Length; i++)
-            vector[i] = -vector[i];
     }
 }

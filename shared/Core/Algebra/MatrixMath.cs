@@ -53,4 +53,31 @@ internal static class MatrixMath
 
     /// <summary>Whether every entry is finite.</summary>
     public static bool IsFinite(Matrix a) => TensorPrimitives.IsFiniteAll<double>(a.Values);
+
+    /// <summary>Turns two rows in their plane: x := c·x − s·y, y := s·x + c·y.</summary>
+    public static void RotateRows(Span<double> x, Span<double> y, double c, double s)
+    {
+        for (var i = 0; i < x.Length; i++)
+        {
+            var (a, b) = (x[i], y[i]);
+            x[i] = (c * a) - (s * b);
+            y[i] = (s * a) + (c * b);
+        }
+    }
+
+    /// <summary>x := −x.</summary>
+    public static void Negate(Span<double> x) => TensorPrimitives.Negate(x, x);
+
+    /// <summary>Whether the entry of largest magnitude, the first of equals, is negative: the rule that makes signs of vectors canonical.</summary>
+    public static bool LargestIsNegative(ReadOnlySpan<double> vector)
+    {
+        var largest = 0d;
+        foreach (var x in vector)
+        {
+            if (Math.Abs(x) > Math.Abs(largest))
+                largest = x;
+        }
+
+        return largest < 0;
+    }
 }

@@ -19,6 +19,17 @@ public sealed record Recompression(LowRankDelta Delta, IReadOnlyList<double> S, 
         return new(Split(svd, kept, delta.Out, delta.In), svd.S, Root(svd.S), Root(svd.S.Skip(kept)));
     }
 
+    /// <summary>Factors a dense matrix, by its whole singular value decomposition: for small ones, and as the reference for large ones.</summary>
+    /// <exception cref="NotFiniteNumberException">An entry is NaN or infinite.</exception>
+    public static Recompression OfDense(Matrix dense, RankPolicy policy)
+    {
+        var tall = dense.Columns <= dense.Rows;
+        var identity = new Matrix(Math.Min(dense.Rows, dense.Columns), Math.Min(dense.Rows, dense.Columns));
+        for (var i = 0; i < identity.Rows; i++)
+            identity[i, i] = 1;
+        return Of(tall ? new(dense, identity) : new(identity, dense), policy);
+    }
+
     private static LowRankDelta Split(LowRankSvd svd, int kept, int rows, int columns)
     {
         if (kept == 0)

@@ -12,18 +12,6 @@ public sealed record OutputRequest(string Adapter, bool Private = false);
 /// <param name="Weight">Factor of its ΔW.</param>
 public sealed record WeightedAdapter(string Adapter, double Weight = 1);
 
-/// <summary>POST /api/v1/merges.</summary>
-/// <param name="Method">linear, cat or svd.</param>
-/// <param name="Inputs">What to merge.</param>
-/// <param name="Output">Where the result goes.</param>
-/// <param name="Rank">Fixed rank of the result.</param>
-/// <param name="Energy">Instead: the smallest rank that keeps this share of |ΔW|².</param>
-/// <param name="Normalize">Divide by the sum of weights; the method's default if absent (linear does, the others don't).</param>
-/// <param name="Dtype">auto (the widest input type), F32, BF16 or F16.</param>
-public sealed record MergeRequest(
-    string Method, IReadOnlyList<WeightedAdapter> Inputs, OutputRequest Output,
-    int? Rank = null, double? Energy = null, bool? Normalize = null, string Dtype = "auto");
-
 /// <summary>POST /api/v1/subtractions: ΔW of the target minus β times the weighted mean of the general adapters' ΔW.</summary>
 /// <param name="Target">The task adapter.</param>
 /// <param name="General">The general-knowledge adapters.</param>

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json.Serialization;
 using Marketplace.Core.Algebra;
+using Marketplace.Core.Merges;
 
 namespace Marketplace.Core.Methods;
 

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using Marketplace.Core.Algebra;
+using Marketplace.Core.Merges;
 
 namespace Marketplace.Core.Methods;
 

@@ -33,6 +33,12 @@ internal static partial class LayerCoverage
         return ([.. missing.OrderBy(m => m.Name, StringComparer.Ordinal)], [.. unknown.Order(StringComparer.Ordinal)]);
     }
 
+    /// <summary>The stack of layers that a module lies in (the name up to the layer's number) and the number; null outside of layers.</summary>
+    public static (string Stack, int Index)? LayerOf(string module) =>
+        Layer().Match(module) is { Success: true } match
+            ? (match.Groups["stack"].Value, int.Parse(match.Groups["index"].Value, CultureInfo.InvariantCulture))
+            : null;
+
     /// <summary>The ending by which target_modules names a module: its last part, and the part before it where the last is only a number.</summary>
     public static string Suffix(string module)
     {

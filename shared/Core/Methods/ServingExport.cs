@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Marketplace.Core.Algebra;
 using Marketplace.Core.Formats;
+using Marketplace.Core.Merges;
 
 namespace Marketplace.Core.Methods;
 

@@ -2,12 +2,12 @@ using System.Collections.Immutable;
 using System.Diagnostics;
 using System.Text.Json;
 using Marketplace.Core;
-using Marketplace.Core.Algebra;
 using Marketplace.Core.Api;
 using Marketplace.Core.Formats;
+using Marketplace.Core.Merges;
 using Marketplace.Core.Methods;
 using Marketplace.Core.Validation;
-using ModuleReport = Marketplace.Core.Methods.ModuleReport;
+using ModuleReport = Marketplace.Core.Merges.ModuleReport;
 
 namespace Marketplace.Storage.Jobs;
 
@@ -32,8 +32,9 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
     {
         var started = Stopwatch.GetTimestamp();
         var request = DerivationRequest.Parse(job.RequestJson);
-        using var inputs = await reader.OpenAllAsync(request.Inputs, cancellationToken);
-        var plan = Plan(request, inputs);
+        var graph = request.Graph();
+        using var inputs = await reader.OpenAllAsync(graph.Leaves.Select(request.Find), cancellationToken);
+        var plan = Plan(request, graph, inputs);
 
         using var scratch = new ScratchFolder();
         var modules = new List<ModuleReport>(plan.Modules.Length);
@@ -42,35 +43,20 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         var version = await PublishAsync(job, request, kernel, scratch.Path, cancellationToken);
 
         var report = new MergeReport([.. modules], plan.NotMerged);
-        var notMerged = plan.NotMerged.SelectMany((tensors, input) => tensors.Select(t => $"{request.Inputs[input].Adapter}: {t}"));
+        var notMerged = plan.NotMerged.SelectMany((tensors, input) => tensors.Select(t => $"{graph.Leaves[input]}: {t}"));
         var result = new DerivedResult(
             new VersionReference(version.Adapter.ToString(), version.Number, version.Id), export.Report.Rank, export.Report.Modules,
             report.RelativeDiscarded, [.. notMerged], Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3));
         return JsonSerializer.Serialize(result, ApiJson.Options);
     }
 
-    private static MergePlan Plan(DerivationRequest request, OpenAdapters inputs)
-    {
-        var rank = request.Rank is null && request.Energy is null ? null : new RankPolicy(request.Rank, request.Energy);
-        MergePlan? plan;
-        ImmutableArray<MergeProblem> problems;
-        if (request.Method == DerivationRequest.GenKnowSub)
-        {
-            var recipe = new SubtractionRecipe([.. request.Inputs.Skip(1).Select(i => i.Weight)], request.Beta ?? 1, rank);
-            MergePlan.TryCreate(recipe, inputs[0], inputs[1..], out plan, out problems);
-        }
-        else
-        {
-            var method = JsonSerializer.Deserialize<MergeMethod>($"\"{request.Method}\"", ApiJson.Options);
-            var recipe = new MergeRecipe(method, [.. request.Inputs.Select(i => i.Weight)], rank, request.Normalize);
-            MergePlan.TryCreate(recipe, inputs, out plan, out problems);
-        }
+    private static MergePlan Plan(DerivationRequest request, MergeGraph graph, OpenAdapters inputs) =>
+        MergePlan.TryCreate(graph, inputs, request.Recipe.Carried, out var plan, out var problems)
+            ? plan
+            : throw new JobFailureException("not-mergeable", string.Join(' ', problems.Select(p => Describe(p, graph))));
 
-        return plan ?? throw new JobFailureException("not-mergeable", string.Join(' ', problems.Select(p => Describe(p, request))));
-    }
-
-    private static string Describe(MergeProblem problem, DerivationRequest request) =>
-        problem.Input is { } input ? $"[{problem.Code}] {request.Inputs[input].Adapter}: {problem.Message}" : $"[{problem.Code}] {problem.Message}";
+    private static string Describe(MergeProblem problem, MergeGraph graph) =>
+        problem.Input is { } input ? $"[{problem.Code}] {graph.Leaves[input]}: {problem.Message}" : $"[{problem.Code}] {problem.Message}";
 
     private static IEnumerable<MergedModule> Noted(IEnumerable<MergedModule> modules, List<ModuleReport> reports)
     {
@@ -83,8 +69,8 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
 
     private static ServingExport Export(DerivationRequest request, OpenAdapters inputs, IEnumerable<MergedModule> modules, string folder)
     {
-        if (!ServingOptions.ResolveType(request.Dtype, inputs.FactorTypes, out var type))
-            throw new JobFailureException("self-check-failed", $"'{request.Dtype}' is not a type that factors are written in.");
+        if (!ServingOptions.ResolveType(request.Recipe.Dtype, inputs.FactorTypes, out var type))
+            throw new JobFailureException("self-check-failed", $"'{request.Recipe.Dtype}' is not a type that factors are written in.");
         var options = ServingOptions.For(request.BaseModel, type, [.. inputs.Select(a => a.Config)]);
         if (!ServingExport.TryCreate(modules, options, out var export, out var problems))
             throw SelfCheckFailed(problems);
@@ -105,15 +91,15 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
             throw new JobFailureException("self-check-failed", string.Join(' ', report.Issues.Select(i => $"[{i.Code}] {i.Path}: {i.Message}")));
         await storage.Reports.PutAsync(job.Id, report.ToJson(), cancellationToken);
 
-        var publication = new Publication(AdapterId.Parse(request.Output), job.Owner, request.Private, job.Id, Lineage: Lineage(request, kernel));
+        var publication = new Publication(AdapterId.Parse(request.Output.Adapter), job.Owner, request.Output.Private, job.Id, Message: request.Recipe.Notes, Lineage: Lineage(request, kernel));
         ImmutableArray<string> warnings = [.. report.Issues.Where(i => i.Severity == IssueSeverity.Warning).Select(i => i.Code).Distinct()];
         return await publisher.PublishAsync(folder, report, warnings, publication, cancellationToken) is PublishOutcome.Published published
             ? published.Version
-            : throw new JobFailureException("forbidden", $"The name '{request.Output}' belongs to another account.");
+            : throw new JobFailureException("forbidden", $"The name '{request.Output.Adapter}' belongs to another account.");
     }
 
     private static Lineage Lineage(DerivationRequest request, string? kernel) => new(
-        request.Method,
+        request.Recipe.Method,
         [.. request.Inputs.Select(i => new LineageParent(AdapterId.Parse(i.Adapter), i.Number, i.VersionId, i.Weight, i.Role))],
         request.ToJson(), kernel);
 }

@@ -1,6 +1,8 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Marketplace.Core.Api;
+using Marketplace.Core.Merges;
 
 namespace Marketplace.Storage.Jobs;
 
@@ -8,28 +10,28 @@ namespace Marketplace.Storage.Jobs;
 /// The canonical form of a merge or a subtraction: what was asked, with every input resolved to the digests of its files. Equal requests have
 /// equal texts, and the job's id is a keyed hash of the text.
 /// </summary>
-/// <param name="Method">linear, cat, svd or genknowsub.</param>
-/// <param name="Inputs">The versions that go in, in the order given.</param>
+/// <param name="Recipe">The recipe in canonical form, adapters named as <c>owner/name@number</c>.</param>
+/// <param name="Inputs">The versions that go in, each once, in the order in which the recipe names them.</param>
 /// <param name="BaseModel">The one base model they all belong to.</param>
-/// <param name="Output"><c>owner/name</c> of the result.</param>
-/// <param name="Private">Whether a new output adapter is private.</param>
-/// <param name="Rank">Fixed rank of the result.</param>
-/// <param name="Energy">Share of |ΔW|² to keep.</param>
-/// <param name="Normalize">Divide by the sum of weights; the method's default if null.</param>
-/// <param name="Beta">β of a subtraction.</param>
-/// <param name="Dtype">auto, F32, BF16 or F16.</param>
-public sealed record DerivationRequest(
-    string Method, ImmutableArray<ResolvedInput> Inputs, string BaseModel, string Output, bool Private,
-    int? Rank, double? Energy, bool? Normalize, double? Beta, string Dtype)
+public sealed record DerivationRequest(MergeRecipe Recipe, ImmutableArray<ResolvedInput> Inputs, string BaseModel)
 {
-    /// <summary>The method of a subtraction.</summary>
-    public const string GenKnowSub = "genknowsub";
+    /// <summary><c>owner/name</c> of the result.</summary>
+    [JsonIgnore]
+    public OutputRequest Output => Recipe.Output!;
 
     /// <summary>The canonical text: members in declaration order, nulls left out.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, ApiJson.Options);
 
     /// <summary>Reads a canonical text.</summary>
     public static DerivationRequest Parse(string json) => JsonSerializer.Deserialize<DerivationRequest>(json, ApiJson.Options)!;
+
+    /// <summary>The recipe's graph, with leaves named by content: the same bytes under two names are one leaf.</summary>
+    /// <exception cref="JobFailureException">The recipe is not what this version of the service accepts.</exception>
+    public MergeGraph Graph() => MergeGraph.Create(Recipe, name => Find(name).Content, out var problems)
+        ?? throw new JobFailureException("not-mergeable", string.Join(' ', problems.Select(p => $"[{p.Code}] {p.Message}")));
+
+    /// <summary>The input of that name.</summary>
+    public ResolvedInput Find(string name) => Inputs.First(i => i.Name == name);
 }
 
 /// <summary>An input of a derivation.</summary>
@@ -40,7 +42,16 @@ public sealed record DerivationRequest(
 /// <param name="Config">Digest of adapter_config.json.</param>
 /// <param name="Weight">Factor of its ΔW.</param>
 /// <param name="Role">input, target or general.</param>
-public sealed record ResolvedInput(string Adapter, int Number, string VersionId, string Weights, string Config, double Weight, string Role);
+public sealed record ResolvedInput(string Adapter, int Number, string VersionId, string Weights, string Config, double Weight, string Role)
+{
+    /// <summary><c>owner/name@number</c>.</summary>
+    [JsonIgnore]
+    public string Name => $"{Adapter}@{Number}";
+
+    /// <summary>Names the bytes of both files.</summary>
+    [JsonIgnore]
+    public string Content => $"{Weights}+{Config}";
+}
 
 /// <summary>The canonical form of a clustering.</summary>
 /// <param name="BaseModel">Whose library.</param>

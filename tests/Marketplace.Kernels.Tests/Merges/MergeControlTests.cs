@@ -1,6 +1,6 @@
 using System.Collections.Concurrent;
 using Marketplace.Core;
-using Marketplace.Core.Methods;
+using Marketplace.Core.Merges;
 using Marketplace.Kernels.Merges;
 
 namespace Marketplace.Kernels.Tests.Merges;
@@ -89,7 +89,7 @@ public class MergeControlTests
     public void The_identity_names_version_device_and_instruction_set()
     {
         var identity = KernelIdentity.Of(KernelDevice.Cpu);
-        Assert.Matches(@"^1\+libtorch-\d+\.\d+\.\d+", identity.Version);
+        Assert.Matches(@"^2\+libtorch-\d+\.\d+\.\d+", identity.Version);
         Assert.Equal("cpu", identity.Device);
         Assert.Matches("^[a-z0-9]+(-(avx512|avx2|sse)-[A-Za-z]+)?$", identity.InstructionSet);
     }
@@ -99,7 +99,7 @@ public class MergeControlTests
 
     private static IEnumerable<MergedModule> Run(Adapter adapter, int parallelism, Action<MergeProgress>? progress, CancellationToken cancellation)
     {
-        Assert.True(MergePlan.TryCreate(new MergeRecipe(MergeMethod.Linear), [adapter], out var plan, out _));
+        Assert.True(MergePlan.TryCreate(MergeRecipe.Over("linear", 1), [adapter], out var plan, out _));
         return TorchMerge.Run(plan, [adapter], new(KernelDevice.Cpu, parallelism), progress, cancellation);
     }
 

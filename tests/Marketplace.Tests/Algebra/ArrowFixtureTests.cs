@@ -1,4 +1,5 @@
 using Marketplace.Core;
+using Marketplace.Core.Merges;
 using Marketplace.Core.Methods;
 using Xunit;
 
@@ -24,7 +25,7 @@ public sealed class ArrowFixtureTests
         using var file = PeftFiles.Open("arrow", family, "gks_exact.prototypes_exact.safetensors");
         var residuals = Tasks(family).Select(task =>
         {
-            Assert.True(MergePlan.TryCreate(new SubtractionRecipe(), task, general, out var plan, out _));
+            Assert.True(MergePlan.TryCreate(WeightedSum.Subtraction([.. general.Select(_ => 1d)]), [task, .. general], out var plan, out _));
             return Merging.Run(plan, [task, .. general]).ToList();
         }).ToList();
         foreach (var module in residuals[0].Where(m => file.Find("delta_task0." + m.Module.Name) is not null))

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Marketplace.Core;
 using Marketplace.Core.Algebra;
+using Marketplace.Core.Merges;
 using Marketplace.Core.Methods;
 using Marketplace.Tests.Support;
 using Xunit;
@@ -59,7 +60,7 @@ public sealed class GoldenTests
     [Fact]
     public void A_merge_is_neither_of_factors_nor_scaled_twice()
     {
-        Assert.True(MergePlan.TryCreate(new MergeRecipe(MergeMethod.Linear, Numbers("merge_w"), Normalize: false), Library, out var plan, out _));
+        Assert.True(MergePlan.TryCreate(new WeightedSum("linear", Numbers("merge_w"), Normalize: false).Over(3), Library, out var plan, out _));
         var row = Dense.Row(Dense.Of(Merging.Run(plan, Library).Single().Delta), 0);
         Dense.AssertClose(Numbers("merge_row0"), row, Tolerance);
         Assert.True(Math.Abs(row[0] - Numbers("peft_linear_row0")[0]) > 0.5);
@@ -104,7 +105,7 @@ public sealed class GoldenTests
     [Fact]
     public void Subtraction_is_exact_and_not_of_factors()
     {
-        Assert.True(MergePlan.TryCreate(new SubtractionRecipe(), Library[0], [Library[1]], out var plan, out _));
+        Assert.True(MergePlan.TryCreate(WeightedSum.Subtraction([1]), Library[..2], out var plan, out _));
         var row = Dense.Row(Dense.Of(Merging.Run(plan, [Library[0], Library[1]]).Single().Delta), 0);
         Dense.AssertClose(Numbers("gks_exact_row0"), row, Tolerance);
         Assert.True(Math.Abs(row[0] - Numbers("gks_factorwise_row0_scale_s0")[0]) > 0.5);

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Marketplace.Core;
 using Marketplace.Core.Algebra;
+using Marketplace.Core.Merges;
 using Marketplace.Core.Methods;
 using Marketplace.Tests.Support;
 using Xunit;

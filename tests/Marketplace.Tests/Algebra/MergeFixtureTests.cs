@@ -3,6 +3,7 @@ using System.Text.Json;
 using Marketplace.Core;
 using Marketplace.Core.Algebra;
 using Marketplace.Core.Formats;
+using Marketplace.Core.Merges;
 using Marketplace.Core.Methods;
 using Marketplace.Tests.Support;
 using Xunit;
@@ -28,14 +29,14 @@ public sealed class MergeFixtureTests
         var weights = JsonSerializer.Deserialize<double[]>(expected.Header.Metadata["weights"])!;
         foreach (var module in Modules)
         {
-            Dense.AssertClose(PeftFiles.Dense(expected, "full." + module), Merge(new(MergeMethod.Cat, weights), inputs, module).Delta, 1e-12);
-            Dense.AssertClose(PeftFiles.Dense(expected, "full." + module), Merge(new(MergeMethod.Linear, weights, Normalize: false), inputs, module).Delta, 1e-12);
+            Dense.AssertClose(PeftFiles.Dense(expected, "full." + module), Merge(new("cat", weights), inputs, module).Delta, 1e-12);
+            Dense.AssertClose(PeftFiles.Dense(expected, "full." + module), Merge(new("linear", weights, Normalize: false), inputs, module).Delta, 1e-12);
             var s = PeftFiles.Matrix(expected, "singular_values." + module).Values;
             var sum = Deltas.WeightedSum([.. weights.Zip(inputs, (w, a) => (w, a.Delta(module)!))]);
             Dense.AssertClose([.. s.Take(sum.Rank)], [.. LowRankSvd.Of(sum).S.Take(s.Length)], 1e-12 * s[0]);
             foreach (var rank in new[] { 2, 4 })
             {
-                var merged = Merge(new(MergeMethod.Svd, weights, new RankPolicy(rank)), inputs, module);
+                var merged = Merge(new("svd", weights, rank), inputs, module);
                 Dense.AssertClose(PeftFiles.Dense(expected, $"rank{rank}." + module), merged.Delta, 1e-10);
                 Assert.Equal(Math.Sqrt(s.Skip(rank).Sum(x => x * x)), merged.Report.DiscardedNorm, 1e-12 * s[0]);
             }
@@ -54,7 +55,7 @@ public sealed class MergeFixtureTests
         var weights = recipe.GetProperty("weights").Deserialize<double[]>()!;
         using var peft = PeftFiles.Load("merge", "peft", name);
         using var expected = PeftFiles.Open("merge", "peft", name, "expected.safetensors");
-        Assert.True(MergePlan.TryCreate(new MergeRecipe(MergeMethod.Cat, weights), inputs, out var plan, out _));
+        Assert.True(MergePlan.TryCreate(MergeRecipe.Over("cat", weights), inputs, out var plan, out _));
         Assert.Equal(peft.Modules.Select(m => (m.Name, m.Out, m.In, m.Rank)), plan.Modules.Select(m => (m.Module.Name, m.Module.Out, m.Module.In, m.Module.Rank)));
         foreach (var merged in Merging.Run(plan, inputs))
         {
@@ -79,14 +80,14 @@ public sealed class MergeFixtureTests
         var inputs = Inputs(["a", "e_rslora"]);
         foreach (var module in Modules)
             Assert.Equal(
-                Merge(new(MergeMethod.Linear), inputs, module).Delta.B.Values,
-                Merge(new(MergeMethod.Linear), [other, inputs[1]], module).Delta.B.Values);
+                Merge(new("linear"), inputs, module).Delta.B.Values,
+                Merge(new("linear"), [other, inputs[1]], module).Delta.B.Values);
     }
 
-    private static MergedModule Merge(MergeRecipe recipe, Adapter[] inputs, string module)
+    private static MergedModule Merge(WeightedSum recipe, Adapter[] inputs, string module)
     {
-        Assert.True(MergePlan.TryCreate(recipe, inputs, out var plan, out _));
-        return Merging.Merge(plan.Modules.Single(m => m.Module.Name == module), inputs);
+        Assert.True(MergePlan.TryCreate(recipe.Over(inputs.Length), inputs, out var plan, out _));
+        return Merging.Merge(plan.Modules.Single(m => m.Module.Name == module), inputs, ReferenceKernels.Instance);
     }
 
     private static Adapter[] Inputs(string[] names) => [.. names.Select(n => PeftFiles.Load("merge", "adapters", n))];

@@ -1,6 +1,7 @@
 using CsCheck;
 using Marketplace.Core;
 using Marketplace.Core.Algebra;
+using Marketplace.Core.Merges;
 using Marketplace.Core.Methods;
 using Xunit;
 
@@ -9,17 +10,17 @@ namespace Marketplace.Tests.Algebra;
 /// <summary>What must hold of every merge, whatever the numbers.</summary>
 public sealed class MergeTests
 {
-    public static readonly TheoryData<MergeMethod> Methods = [MergeMethod.Linear, MergeMethod.Cat, MergeMethod.Svd];
+    public static readonly TheoryData<string> Methods = ["linear", "cat", "svd"];
 
     [Theory]
     [MemberData(nameof(Methods))]
-    public void One_adapter_of_weight_one_stays_what_it_is(MergeMethod method) => Cases.Delta.Sample(delta =>
+    public void One_adapter_of_weight_one_stays_what_it_is(string method) => Cases.Delta.Sample(delta =>
         AssertSame(Dense.Of(delta), Merge(new(method), Adapters.Of(("q", delta)))));
 
     [Theory]
-    [InlineData(MergeMethod.Linear)]
-    [InlineData(MergeMethod.Svd)]
-    public void Copies_whose_weights_sum_to_one_give_the_adapter_back(MergeMethod method) => Cases.Delta.Sample(delta =>
+    [InlineData("linear")]
+    [InlineData("svd")]
+    public void Copies_whose_weights_sum_to_one_give_the_adapter_back(string method) => Cases.Delta.Sample(delta =>
     {
         var adapter = Adapters.Of(("q", delta));
         var result = Merge(new(method, [0.5, 0.75, -0.25]), adapter, adapter, adapter);
@@ -29,25 +30,25 @@ public sealed class MergeTests
 
     [Theory]
     [MemberData(nameof(Methods))]
-    public void A_merge_is_the_weighted_sum_in_any_order_gauge_and_padding(MergeMethod method) => Cases.Terms.Sample(terms =>
+    public void A_merge_is_the_weighted_sum_in_any_order_gauge_and_padding(string method) => Cases.Terms.Sample(terms =>
     {
-        var recipe = new MergeRecipe(method, [.. terms.Select(t => t.Weight)], Normalize: false);
+        var recipe = new WeightedSum(method, [.. terms.Select(t => t.Weight)], Normalize: false);
         var expected = Dense.Sum([.. terms.Select(t => (t.Weight, Dense.Of(t.Delta)))]);
-        if (method == MergeMethod.Svd)
+        if (method == "svd")
             expected = Dense.Truncate(expected, terms.Max(t => t.Delta.Rank));
         var scale = Math.Max(1, terms.Max(t => Dense.Norm(Dense.Of(t.Delta))));
         AssertSame(expected, Merge(recipe, [.. terms.Select(t => Adapters.Of(("q", t.Delta)))]), scale);
         AssertSame(expected, Merge(recipe with { Weights = [.. terms.Reverse().Select(t => t.Weight)] },
             [.. terms.Reverse().Select(t => Adapters.Of(("q", t.Delta)))]), scale);
         AssertSame(expected, Merge(recipe, [.. terms.Select((t, i) => Adapters.Of(("q", Cases.Regauge(t.Delta, i))))]), scale);
-        if (method != MergeMethod.Svd) // padding raises the rank that svd truncates to
+        if (method != "svd") // padding raises the rank that svd truncates to
             AssertSame(expected, Merge(recipe, [.. terms.Select((t, i) => Adapters.Of(("q", Cases.Pad(t.Delta, i))))]), scale);
     });
 
     [Fact]
     public void A_scaling_means_the_same_beside_the_factors_and_inside_B() => Cases.Terms.Sample(terms =>
     {
-        var recipe = new MergeRecipe(MergeMethod.Cat, [.. terms.Select(t => t.Weight)]);
+        var recipe = new WeightedSum("cat", [.. terms.Select(t => t.Weight)]);
         var beside = Merge(recipe, [.. terms.Select((t, i) => Adapters.Of(i + 0.5, ("q", t.Delta)))]);
         var inside = Merge(recipe, [.. terms.Select((t, i) => Adapters.Of(("q", Adapters.Scale(t.Delta, i + 0.5))))]);
         AssertSame(Dense.Of(beside), inside);
@@ -58,11 +59,11 @@ public sealed class MergeTests
     {
         var delta = Adapters.Random(new Random(1), 4, 5, 2);
         var adapter = Adapters.Of(("q", delta));
-        AssertSame(Dense.Of(delta), Merge(new(MergeMethod.Linear), adapter, adapter));
-        AssertSame(Dense.Sum((5, Dense.Of(delta))), Merge(new(MergeMethod.Linear, [2, 3], Normalize: false), adapter, adapter));
-        AssertSame(Dense.Sum((2, Dense.Of(delta))), Merge(new(MergeMethod.Cat), adapter, adapter));
-        AssertSame(Dense.Of(delta), Merge(new(MergeMethod.Cat, Normalize: true), adapter, adapter));
-        AssertSame(Dense.Sum((0.5, Dense.Of(delta))), Merge(new(MergeMethod.Linear, Lambda: 0.5), adapter, adapter));
+        AssertSame(Dense.Of(delta), Merge(new("linear"), adapter, adapter));
+        AssertSame(Dense.Sum((5, Dense.Of(delta))), Merge(new("linear", [2, 3], Normalize: false), adapter, adapter));
+        AssertSame(Dense.Sum((2, Dense.Of(delta))), Merge(new("cat"), adapter, adapter));
+        AssertSame(Dense.Of(delta), Merge(new("cat", Normalize: true), adapter, adapter));
+        AssertSame(Dense.Sum((0.5, Dense.Of(delta))), Merge(new("linear", Lambda: 0.5), adapter, adapter));
     }
 
     [Fact]
@@ -70,12 +71,12 @@ public sealed class MergeTests
     {
         Adapter[] inputs = [.. terms.Select(t => Adapters.Of(("q", t.Delta)))];
         double[] weights = [.. terms.Select(t => t.Weight)];
-        var whole = Dense.Of(Merge(new(MergeMethod.Cat, weights), inputs));
-        AssertSame(Dense.Sum((c, whole)), Merge(new(MergeMethod.Cat, [.. weights.Select(w => c * w)]), inputs));
-        AssertSame(Dense.Sum((c, whole)), Merge(new(MergeMethod.Cat, weights), [.. terms.Select(t => Adapters.Of(("q", Adapters.Scale(t.Delta, c))))]));
+        var whole = Dense.Of(Merge(new("cat", weights), inputs));
+        AssertSame(Dense.Sum((c, whole)), Merge(new("cat", [.. weights.Select(w => c * w)]), inputs));
+        AssertSame(Dense.Sum((c, whole)), Merge(new("cat", weights), [.. terms.Select(t => Adapters.Of(("q", Adapters.Scale(t.Delta, c))))]));
         double[] first = [weights[0], .. weights.Skip(1).Select(_ => 0d)], rest = [0, .. weights.Skip(1)];
         AssertSame(whole, Dense.Sum(
-            (1, Dense.Of(Merge(new(MergeMethod.Cat, first), inputs))), (1, Dense.Of(Merge(new(MergeMethod.Cat, rest), inputs)))));
+            (1, Dense.Of(Merge(new("cat", first), inputs))), (1, Dense.Of(Merge(new("cat", rest), inputs)))));
     });
 
     [Fact]
@@ -83,7 +84,7 @@ public sealed class MergeTests
     {
         var random = new Random(terms.Length);
         double[] x = [.. Enumerable.Range(0, terms[0].Delta.In).Select(_ => Adapters.Normal(random))];
-        var merged = Merge(new(MergeMethod.Linear, [.. terms.Select(t => t.Weight)], Normalize: false),
+        var merged = Merge(new("linear", [.. terms.Select(t => t.Weight)], Normalize: false),
             [.. terms.Select(t => Adapters.Of(("q", t.Delta)))]);
         var mixed = Router.Apply(x, [.. terms.Select(t => t.Delta)], [.. terms.Select(t => t.Weight)]);
         Dense.AssertClose(mixed, Router.Apply(x, [merged], [1]), 1e-10 * (1 + mixed.Max(Math.Abs)));
@@ -96,7 +97,7 @@ public sealed class MergeTests
         var random = new Random(4);
         LowRankDelta q = Adapters.Random(random, 4, 5, 2), q2 = Adapters.Random(random, 4, 5, 3), v = Adapters.Random(random, 3, 5, 2);
         Adapter[] inputs = [Adapters.Of(("q", q), ("v", v)), Adapters.Of(("q", q2))];
-        Assert.True(MergePlan.TryCreate(new MergeRecipe(MergeMethod.Linear), inputs, out var plan, out _));
+        Assert.True(MergePlan.TryCreate(MergeRecipe.Over("linear", 1, 1), inputs, out var plan, out _));
         var result = Merging.Run(plan, inputs).ToList();
         Assert.Equal(["q", "v"], result.Select(m => m.Module.Name));
         AssertSame(Dense.Sum((0.5, Dense.Of(q)), (0.5, Dense.Of(q2))), result[0].Delta);
@@ -110,24 +111,24 @@ public sealed class MergeTests
     {
         var random = new Random(4);
         Adapter[] inputs = [.. new[] { 2, 3, 4 }.Select(r => Adapters.Of(("q", Adapters.Random(random, 8, 20, r))))];
-        Assert.Equal(9, Merge(new(MergeMethod.Cat), inputs).Rank);
-        Assert.Equal(8, Merge(new(MergeMethod.Linear), inputs).Rank); // no more than the module has rows
-        Assert.Equal(4, Merge(new(MergeMethod.Svd), inputs).Rank);
-        Assert.Equal(1, Merge(new(MergeMethod.Svd, Rank: new(1)), inputs).Rank);
-        Assert.Equal(8, Merge(new(MergeMethod.Cat, Rank: RankPolicy.Lossless), inputs).Rank);
+        Assert.Equal(9, Merge(new("cat"), inputs).Rank);
+        Assert.Equal(8, Merge(new("linear"), inputs).Rank); // no more than the module has rows
+        Assert.Equal(4, Merge(new("svd"), inputs).Rank);
+        Assert.Equal(1, Merge(new("svd", Rank: 1), inputs).Rank);
+        Assert.Equal(8, Merge(new("cat", Rank: RecipeRank.Lossless), inputs).Rank);
     }
 
     [Fact]
     public void Zero_adapters_merge_to_rank_one_zeros()
     {
         var zero = Adapters.Of(("q", Deltas.Zero(4, 5)));
-        Assert.All([MergeMethod.Linear, MergeMethod.Svd], method => Assert.Equal(1, Merge(new(method), zero, zero).Rank));
+        Assert.All(["linear", "svd"], method => Assert.Equal(1, Merge(new(method), zero, zero).Rank));
     }
 
     [Fact]
     public void Negation_turns_the_delta_and_keeps_its_rank() => Cases.Delta.Sample(delta =>
     {
-        var negated = Negation.Negate(delta, 0.5);
+        var negated = Merge(new("negate", [1], Lambda: 0.5), Adapters.Of(("q", delta)));
         Assert.Equal(delta.Rank, negated.Rank);
         AssertSame(Dense.Sum((-0.5, Dense.Of(delta))), negated);
     });
@@ -137,15 +138,15 @@ public sealed class MergeTests
     {
         Adapter[] inputs = [.. terms.Select(t => Adapters.Of(("q", t.Delta)))];
         double[] weights = [.. terms.Skip(1).Select(t => 0.1 + Math.Abs(t.Weight))];
-        Assert.True(MergePlan.TryCreate(new SubtractionRecipe(weights, 0.7), inputs[0], inputs[1..], out var plan, out _));
+        Assert.True(MergePlan.TryCreate(WeightedSum.Subtraction(weights, 0.7), inputs, out var plan, out _));
         var expected = Dense.Sum([(1, Dense.Of(terms[0].Delta)),
             .. weights.Zip(terms.Skip(1), (w, t) => (-0.7 * w / weights.Sum(), Dense.Of(t.Delta)))]);
         AssertSame(expected, Merging.Run(plan, inputs).Single().Delta, terms.Max(t => 1 + Dense.Norm(Dense.Of(t.Delta))));
     });
 
-    private static LowRankDelta Merge(MergeRecipe recipe, params Adapter[] inputs)
+    private static LowRankDelta Merge(WeightedSum recipe, params Adapter[] inputs)
     {
-        Assert.True(MergePlan.TryCreate(recipe, inputs, out var plan, out var problems), string.Join("; ", problems));
+        Assert.True(MergePlan.TryCreate(recipe.Over(inputs.Length), inputs, out var plan, out var problems), string.Join("; ", problems));
         return Merging.Run(plan, inputs).Single().Delta;
     }
 

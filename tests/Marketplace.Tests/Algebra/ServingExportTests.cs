@@ -4,6 +4,7 @@ using CsCheck;
 using Marketplace.Core;
 using Marketplace.Core.Algebra;
 using Marketplace.Core.Formats;
+using Marketplace.Core.Merges;
 using Marketplace.Core.Methods;
 using Marketplace.Tests.Support;
 using Xunit;
@@ -185,7 +186,7 @@ public sealed class ServingExportTests
         using var saved = PeftFiles.Load(folder.Path);
         Assert.Empty(export.Check(saved));
 
-        var changed = new Adapter(saved.Config, saved.Modules, m => m.Name == "layers.0.v" ? Negation.Negate(saved.Delta(m.Name)!) : saved.Delta(m.Name)!);
+        var changed = new Adapter(saved.Config, saved.Modules, m => m.Name == "layers.0.v" ? Adapters.Scale(saved.Delta(m.Name)!, -1) : saved.Delta(m.Name)!);
         Assert.Equal([(ExportProblem.ReadsBackDifferent, "layers.0.v")], export.Check(changed).Select(p => (p.Code, p.Module)));
         var missing = new Adapter(saved.Config, [saved.Modules[0]], m => saved.Delta(m.Name)!);
         Assert.Equal(["layers.0.v"], export.Check(missing).Select(p => p.Module));
@@ -217,7 +218,7 @@ public sealed class ServingExportTests
     public void Adapters_of_peft_survive_the_export(params string[] path)
     {
         using var adapter = PeftFiles.Load(path);
-        Assert.True(MergePlan.TryCreate(new MergeRecipe(MergeMethod.Linear), [adapter], out var plan, out _));
+        Assert.True(MergePlan.TryCreate(MergeRecipe.Over("linear", 1), [adapter], out var plan, out _));
         var options = ServingOptions.For("some/base", TensorType.F32, [adapter.Config]);
         Assert.True(ServingExport.TryCreate(Merging.Run(plan, [adapter]), options, out var export, out _));
         Assert.True(AdapterReader.TryRead(export.Config.ToJson(), Bytes(export), out var reloaded, out var issues), string.Join("; ", issues));

@@ -1,6 +1,7 @@
 using CsCheck;
 using Marketplace.Core;
 using Marketplace.Core.Algebra;
+using Marketplace.Core.Merges;
 using Marketplace.Core.Methods;
 using Xunit;
 

@@ -1,6 +1,7 @@
 using Marketplace.Core;
 using Marketplace.Core.Algebra;
 using Marketplace.Core.Formats;
+using Marketplace.Core.Merges;
 using Marketplace.Core.Methods;
 using Marketplace.Tests.Support;
 using Xunit;
@@ -35,8 +36,8 @@ public sealed class WildLibraryTests
     {
         var (_, adapters) = Library();
         var general = adapters[1..4];
-        Assert.True(MergePlan.TryCreate(new SubtractionRecipe(), adapters[0], general, out var plan, out _));
-        var residual = Merging.Merge(plan.Modules[0], [adapters[0], .. general]);
+        Assert.True(MergePlan.TryCreate(WeightedSum.Subtraction([.. general.Select(_ => 1d)]), [adapters[0], .. general], out var plan, out _));
+        var residual = Merging.Merge(plan.Modules[0], [adapters[0], .. general], ReferenceKernels.Instance, TestContext.Current.CancellationToken);
         var module = residual.Module.Name;
         var expected = Dense.Sum([(1, Dense.Of(adapters[0].Delta(module)!)), .. general.Select(g => (-1 / 3d, Dense.Of(g.Delta(module)!)))]);
         Dense.AssertClose(expected, residual.Delta);
@@ -47,7 +48,7 @@ public sealed class WildLibraryTests
     public void Tensors_that_cannot_be_merged_are_named()
     {
         Adapter[] inputs = [.. Strangers.Select(Open)];
-        Assert.True(MergePlan.TryCreate(new MergeRecipe(MergeMethod.Linear), inputs, out var plan, out _));
+        Assert.True(MergePlan.TryCreate(new WeightedSum("linear").Over(inputs.Length), inputs, out var plan, out _));
         Assert.All(plan.NotMerged, tensors => Assert.Contains("score", Assert.Single(tensors)));
     }
 

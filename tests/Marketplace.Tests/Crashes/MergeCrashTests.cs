@@ -1,4 +1,5 @@
 using Marketplace.Core.Api;
+using Marketplace.Core.Merges;
 using Marketplace.Storage;
 using Marketplace.Tests.Support;
 using Xunit;
@@ -38,8 +39,8 @@ public sealed class MergeCrashTests(MergeCrashTests.Stacks stacks) : IClassFixtu
         await Aftermath.CheckAsync(stack, owner, version, undisturbed, QueueNames.KernelJobs);
 
         // Each case has weights of its own, hence bytes that nobody has stored yet.
-        MergeRequest Request(string name) => new(
-            "linear", [new WeightedAdapter("ann/first"), new WeightedAdapter("ann/second", 2 + (int)write)], new OutputRequest($"ann/{name}-{write}"));
+        MergeRecipe Request(string name) => new(
+            "linear", [RecipeInput.Of("ann/first"), RecipeInput.Of("ann/second", 2 + (int)write)], new OutputRequest($"ann/{name}-{write}"));
     });
 
     private static async Task<VersionReference> ResultAsync(StackApi owner, string jobId)

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Marketplace.Core;
 using Marketplace.Core.Api;
+using Marketplace.Core.Merges;
 using Marketplace.Storage;
 using Marketplace.Tests.Support;
 using Xunit;
@@ -109,7 +110,7 @@ public sealed class JobTests(JobTests.Fixture fixture) : IClassFixture<JobTests.
         var owner = await stack.AccountAsync("ann");
         // Inputs of its own: what the kernels have read once they need not read again.
         var input = await owner.PublishedAsync("ann/unreadable", StackAdapters.Files(seed: 50));
-        var request = new MergeRequest("linear", [new WeightedAdapter("ann/input-1"), new WeightedAdapter("ann/unreadable")], new OutputRequest("ann/poisoned"));
+        var request = new MergeRecipe("linear", [RecipeInput.Of("ann/input-1"), RecipeInput.Of("ann/unreadable")], new OutputRequest("ann/poisoned"));
         var weights = (await owner.GetAsync<VersionView>($"/adapters/{input.Adapter}/versions/1")).Files.Single(f => f.Path.EndsWith(".safetensors", StringComparison.Ordinal));
         var reads = 0;
         JobView job;
@@ -149,8 +150,8 @@ public sealed class JobTests(JobTests.Fixture fixture) : IClassFixture<JobTests.
             Assert.Equal(file.Sha256, Digest.Of(await owner.DownloadAsync(result.Version, file.Path)).Hex);
     });
 
-    private static MergeRequest Merge(string output, double weight) =>
-        new("linear", [new WeightedAdapter("ann/input-1"), new WeightedAdapter("ann/input-2", weight)], new OutputRequest($"ann/{output}"));
+    private static MergeRecipe Merge(string output, double weight) =>
+        new("linear", [RecipeInput.Of("ann/input-1"), RecipeInput.Of("ann/input-2", weight)], new OutputRequest($"ann/{output}"));
 
     // Holds a merge where it stores its result: inputs may be cached, so that they are not always read.
     private StackGate HoldResult() =>

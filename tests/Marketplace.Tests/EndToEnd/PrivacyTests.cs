@@ -1,4 +1,5 @@
 using Marketplace.Core.Api;
+using Marketplace.Core.Merges;
 using Marketplace.Functions;
 using Marketplace.Tests.Support;
 using Xunit;
@@ -33,9 +34,9 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("FindSimilar", "adapter", HttpMethod.Get, a => $"/adapters/{a}/similar"),
         new("ListAdapters", "adapter", HttpMethod.Get, a => $"/adapters?owner={a.Split('/')[0]}&q={a.Split('/')[1]}&unlisted=true"),
         new("BeginUpload", "adapter", HttpMethod.Post, _ => "/uploads", a => new BeginUploadRequest(a, [new UploadFileRequest("adapter_config.json", 1)])),
-        new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRequest("linear", [new(a)], Output)),
-        new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRequest("linear", [new("eve/open-3"), new($"{a}@1")], Output)),
-        new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRequest("linear", [new("eve/open-3")], new OutputRequest(a))),
+        new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRecipe("linear", [new(a)], Output)),
+        new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRecipe("linear", [new("eve/open-3"), new($"{a}@1")], Output)),
+        new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRecipe("linear", [new("eve/open-3")], new OutputRequest(a))),
         new("RequestSubtraction", "adapter", HttpMethod.Post, _ => "/subtractions", a => new SubtractionRequest(a, [new("eve/open-3")], Output)),
         new("RequestSubtraction", "adapter", HttpMethod.Post, _ => "/subtractions", a => new SubtractionRequest("eve/open-3", [new(a)], Output)),
         new("RequestSubtraction", "adapter", HttpMethod.Post, _ => "/subtractions", a => new SubtractionRequest("eve/open-3", [new("ann/open-1")], new OutputRequest(a))),

@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.RegularExpressions;
 using Marketplace.Core.Api;
+using Marketplace.Core.Merges;
 using Marketplace.Tests.Support;
 using Xunit;
 
@@ -60,7 +61,7 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
             await RefusedAsync(owner, HttpMethod.Post, "/uploads", new BeginUploadRequest("no-slash", [new UploadFileRequest("a", 1)]), "adapter");
             await RefusedAsync(owner, HttpMethod.Post, "/merges", Merge("ann/x") with { Method = "ties-and-tails" }, "method");
             await RefusedAsync(owner, HttpMethod.Post, "/merges", Merge("ann/x") with { Energy = 2 }, "energy");
-            await RefusedAsync(owner, HttpMethod.Post, "/merges", Merge("ann/x", "ann/one", "ann/absent"), "inputs[1]");
+            await RefusedAsync(owner, HttpMethod.Post, "/merges", Merge("ann/x", "ann/one", "ann/absent"), "inputs[1].adapter");
             await RefusedAsync(owner, HttpMethod.Post, "/clusterings", new ClusteringRequest(StackAdapters.BaseModel, K: 9), "k");
             await RefusedAsync(owner, HttpMethod.Post, "/keys", new CreateKeyRequest("x", "emperor"), "scope");
             await RefusedAsync(owner, HttpMethod.Patch, "/adapters/ann/one", new UpdateAdapterRequest(), "listed");
@@ -205,8 +206,8 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
 
     private static BeginUploadRequest Begin(string adapter) => new(adapter, [new UploadFileRequest("adapter_config.json", 10)]);
 
-    private static MergeRequest Merge(string output, params string[] inputs) =>
-        new("linear", [.. inputs.DefaultIfEmpty("ann/one").Select(i => new WeightedAdapter(i))], new OutputRequest(output));
+    private static MergeRecipe Merge(string output, params string[] inputs) =>
+        new("linear", [.. inputs.DefaultIfEmpty("ann/one").Select(i => RecipeInput.Of(i))], new OutputRequest(output));
 
     [GeneratedRegex(@"^\| `([a-z-]+)` \| \d{3} \|", RegexOptions.Multiline)]
     private static partial Regex DocumentedCode();

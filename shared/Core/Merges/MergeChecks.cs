@@ -1,28 +1,10 @@
-using Marketplace.Core.Algebra;
+using Marketplace.Core.Methods;
 
-namespace Marketplace.Core.Methods;
+namespace Marketplace.Core.Merges;
 
 /// <summary>What must hold before adapters are combined; every check adds what it finds.</summary>
 internal static class MergeChecks
 {
-    private const double SmallestSum = 1e-8; // mergekit's guard for a divisor that vanishes
-
-    public static void Weights(List<MergeProblem> found, IReadOnlyList<double> weights, int inputs, bool normalize, double factor)
-    {
-        if (weights.Count != inputs)
-            found.Add(new(MergeProblem.WeightsCount, $"{weights.Count} weights are given for {inputs} adapters."));
-        if (!double.IsFinite(factor) || !weights.All(double.IsFinite))
-            found.Add(new(MergeProblem.WeightsNotFinite, "Weights and factors must be finite numbers."));
-        else if (normalize && weights.Count > 0 && Math.Abs(weights.Sum()) < SmallestSum)
-            found.Add(new(MergeProblem.WeightsSumToZero, "The weights are to be divided by their sum, which is zero."));
-    }
-
-    public static void Rank(List<MergeProblem> found, RankPolicy? policy)
-    {
-        if (policy?.Invalid is { } reason)
-            found.Add(new(MergeProblem.RankInvalid, reason));
-    }
-
     /// <summary>What must hold before ΔW of different adapters is compared.</summary>
     public static void Comparable(List<MergeProblem> found, IReadOnlyList<Adapter> inputs)
     {
@@ -31,17 +13,18 @@ internal static class MergeChecks
         Shapes(found, inputs);
     }
 
-    public static void Inputs(List<MergeProblem> found, IReadOnlyList<Adapter> inputs)
+    /// <summary>What must hold before ΔW of different adapters is combined.</summary>
+    public static void Inputs(List<MergeProblem> found, IReadOnlyList<Adapter> inputs, CarriedPolicy carried)
     {
-        if (inputs.Count == 0)
-            found.Add(new(MergeProblem.NoInputs, "There is no adapter to combine."));
-        else if (inputs.All(a => a.Modules.IsEmpty))
+        if (inputs.All(a => a.Modules.IsEmpty))
             found.Add(new(MergeProblem.NoModules, "None of the adapters adapts any module."));
         for (var i = 0; i < inputs.Count; i++)
         {
             Dora(found, inputs[i], i);
             Each(found, inputs[i], i, m => m.HasBias, MergeProblem.LoraBiasNotMergeable,
                 "has a bias beside lora_B, which the result could not hold");
+            if (carried == CarriedPolicy.Refuse && inputs[i].Carried is [var first, ..] all)
+                found.Add(new(MergeProblem.CarriedNotMergeable, $"{first} is no LoRA factor, and can't be merged ({all.Length} such tensors).", i));
         }
         Shapes(found, inputs);
     }

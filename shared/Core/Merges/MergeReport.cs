@@ -1,16 +1,25 @@
 using System.Collections.Immutable;
 
-namespace Marketplace.Core.Methods;
+namespace Marketplace.Core.Merges;
 
 /// <summary>What became of one module.</summary>
 /// <param name="Module">Its name.</param>
 /// <param name="RankIn">Sum of the ranks that went in.</param>
 /// <param name="RankOut">Rank of the result.</param>
-/// <param name="Norm">|ΔW| of the exact sum.</param>
+/// <param name="Norm">|ΔW| of the merge before it was recompressed.</param>
 /// <param name="DiscardedNorm">|ΔW − result|.</param>
 /// <param name="MissingIn">Indices of the inputs that lack the module; they counted as zero.</param>
 public sealed record ModuleReport(string Module, int RankIn, int RankOut, double Norm, double DiscardedNorm, ImmutableArray<int> MissingIn)
 {
+    /// <summary>For each adapter what it has to do with the module; null for one that lacks it.</summary>
+    public ImmutableArray<ParentContribution?> Parents { get; init; } = [];
+
+    /// <summary>The largest share of |ΔW| that a nested merge discarded.</summary>
+    public double NestedDiscarded { get; init; }
+
+    /// <summary>Seconds that the module took; null where nobody measured.</summary>
+    public double? Seconds { get; init; }
+
     /// <summary>The share of |ΔW|² that was discarded.</summary>
     public double DiscardedEnergy => Norm == 0 ? 0 : DiscardedNorm / Norm * (DiscardedNorm / Norm);
 }
@@ -20,7 +29,7 @@ public sealed record ModuleReport(string Module, int RankIn, int RankOut, double
 /// <param name="NotMerged">For each input, the tensors that are no LoRA factors and so have no place in the result.</param>
 public sealed record MergeReport(ImmutableArray<ModuleReport> Modules, ImmutableArray<ImmutableArray<string>> NotMerged)
 {
-    /// <summary>|ΔW| of the exact sum over all modules.</summary>
+    /// <summary>|ΔW| of the merge before it was recompressed, over all modules.</summary>
     public double Norm => Root(m => m.Norm);
 
     /// <summary>|ΔW − result| over all modules.</summary>

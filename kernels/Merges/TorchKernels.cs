@@ -1,0 +1,92 @@
+using Marketplace.Core;
+using Marketplace.Core.Algebra;
+using Marketplace.Core.Merges;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace Marketplace.Kernels.Merges;
+
+/// <summary>The linear algebra of merge methods by libtorch, in the device's precision, each call on one thread.</summary>
+public sealed class TorchKernels(KernelDevice device) : IMergeKernels
+{
+    /// <inheritdoc/>
+    public Matrix Times(Matrix a, Matrix b) => Product(a, b, (x, y) => x.matmul(y));
+
+    /// <inheritdoc/>
+    public Matrix TimesTransposed(Matrix a, Matrix b) => Product(a, b, (x, y) => x.matmul(y.mT));
+
+    /// <inheritdoc/>
+    public Matrix TransposedTimes(Matrix a, Matrix b) => Product(a, b, (x, y) => x.mT.matmul(y));
+
+    /// <inheritdoc/>
+    public (Matrix Q, Matrix R) Qr(Matrix a)
+    {
+        using var scope = Scope();
+        var (q, r) = linalg.qr(device.Upload(a));
+        var signs = r.diagonal().sign() + (r.diagonal() == 0).to(r.dtype); // (k), zeros count as positive
+        return (KernelDevice.Download(q * signs), KernelDevice.Download(r * signs.unsqueeze(1)));
+    }
+
+    /// <inheritdoc/>
+    public (Matrix Ut, double[] S, Matrix Vt) Svd(Matrix a)
+    {
+        using var scope = Scope();
+        var x = device.Upload(a);
+        if (!x.isfinite().all().item<bool>())
+            throw new NotFiniteNumberException("The singular values of a matrix that is not finite are undefined.");
+        var (u, s, vt) = linalg.svd(x, fullMatrices: false);
+        var signs = Signs(vt);
+        return (KernelDevice.Download(u.mT * signs), KernelDevice.DownloadVector(s), KernelDevice.Download(vt * signs));
+    }
+
+    /// <inheritdoc/>
+    public (double[] Values, Matrix Vectors) SymmetricEigen(Matrix a)
+    {
+        using var scope = Scope();
+        var x = device.Upload(a);
+        if (!x.isfinite().all().item<bool>())
+            throw new NotFiniteNumberException("The eigenvalues of a matrix that is not finite are undefined.");
+        var (values, vectors) = linalg.eigh((x + x.mT) * 0.5);
+        var rows = vectors.mT;
+        return (KernelDevice.DownloadVector(values), KernelDevice.Download(rows * Signs(rows)));
+    }
+
+    /// <inheritdoc/>
+    public Matrix Gram(IReadOnlyList<LowRankDelta> deltas)
+    {
+        using var scope = Scope();
+        var b = deltas.Select(d => device.Upload(d.B)).ToList();
+        var a = deltas.Select(d => device.Upload(d.A)).ToList();
+        var gram = new Matrix(deltas.Count, deltas.Count);
+        for (var i = 0; i < deltas.Count; i++)
+            for (var j = 0; j <= i; j++)
+                gram[i, j] = gram[j, i] = (b[j].mT.matmul(b[i]) * a[j].matmul(a[i].mT)).sum().to(ScalarType.Float64).item<double>();
+        return gram;
+    }
+
+    /// <inheritdoc/>
+    public Recompression Recompress(LowRankDelta delta, RankPolicy? policy) => TorchRecompression.Of(delta, policy, device);
+
+    /// <inheritdoc/>
+    public Recompression Elementwise(ElementwiseMerge merge, IReadOnlyList<ElementwiseInput> inputs, RankPolicy policy, CancellationToken cancellation) =>
+        ReferenceKernels.Instance.Elementwise(merge, inputs, policy, cancellation);
+
+    private Matrix Product(Matrix a, Matrix b, Func<Tensor, Tensor, Tensor> product)
+    {
+        using var scope = Scope();
+        return KernelDevice.Download(product(device.Upload(a), device.Upload(b)));
+    }
+
+    // +1 or −1 for each row, so that its entry of largest magnitude becomes positive.
+    private static Tensor Signs(Tensor rows) // (q, n) → (q, 1)
+    {
+        var largest = rows.gather(1, rows.abs().argmax(1, keepdim: true));
+        return largest.sign() + (largest == 0).to(rows.dtype);
+    }
+
+    private static DisposeScope Scope()
+    {
+        KernelDevice.UseOneThread();
+        return NewDisposeScope();
+    }
+}

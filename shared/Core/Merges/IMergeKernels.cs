@@ -1,0 +1,47 @@
+using Marketplace.Core.Algebra;
+
+namespace Marketplace.Core.Merges;
+
+/// <summary>
+/// The dense linear algebra that merge methods are written in. Formulas are written once, against this; Core's <see cref="ReferenceKernels"/> is
+/// plain float64 code, and the kernels' is libtorch. Both must agree to rounding, with signs made canonical where a decomposition leaves them open.
+/// </summary>
+public interface IMergeKernels
+{
+    /// <summary>a·b.</summary>
+    Matrix Times(Matrix a, Matrix b);
+
+    /// <summary>a·bᵀ.</summary>
+    Matrix TimesTransposed(Matrix a, Matrix b);
+
+    /// <summary>aᵀ·b.</summary>
+    Matrix TransposedTimes(Matrix a, Matrix b);
+
+    /// <summary>Reduced QR: a (m, n) = Q (m, k)·R (k, n), k = min(m, n), R's diagonal not negative.</summary>
+    (Matrix Q, Matrix R) Qr(Matrix a);
+
+    /// <summary>
+    /// Reduced SVD: a (m, n) = U·diag(S)·Vt with Ut (q, m), Vt (q, n), q = min(m, n), S descending; in each row of Vt the entry of largest magnitude
+    /// (the first of equals) is positive.
+    /// </summary>
+    /// <exception cref="NotFiniteNumberException">An entry is NaN or infinite.</exception>
+    (Matrix Ut, double[] S, Matrix Vt) Svd(Matrix a);
+
+    /// <summary>Eigenvalues in ascending order, and eigenvectors as rows, of a symmetric matrix (n, n); in each eigenvector the entry of largest magnitude is positive.</summary>
+    (double[] Values, Matrix Vectors) SymmetricEigen(Matrix a);
+
+    /// <summary>Gᵢⱼ = ⟨ΔWᵢ, ΔWⱼ⟩ of deltas of one shape, without forming them.</summary>
+    Matrix Gram(IReadOnlyList<LowRankDelta> deltas);
+
+    /// <summary>Rewrites B·A with the ranks that the policy keeps; without a policy only its norm is computed.</summary>
+    /// <exception cref="NotFiniteNumberException">A factor that has to be recompressed holds NaN or infinity.</exception>
+    Recompression Recompress(LowRankDelta delta, RankPolicy? policy);
+
+    /// <summary>Carries out an element-wise merge on the entries of ΔW and refactors the result.</summary>
+    /// <param name="merge">What is done to the entries.</param>
+    /// <param name="inputs">The inputs' deltas, of one shape.</param>
+    /// <param name="policy">The ranks that are kept.</param>
+    /// <param name="cancellation">Looked at between tiles.</param>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    Recompression Elementwise(ElementwiseMerge merge, IReadOnlyList<ElementwiseInput> inputs, RankPolicy policy, CancellationToken cancellation);
+}
