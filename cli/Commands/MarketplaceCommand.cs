@@ -43,6 +43,7 @@ internal static class MarketplaceCommand
         ClusterCommand.Create(),
         SubtractCommand.Create(),
         MergeCommand.Create(),
+        MethodsCommand.Create(),
         JobCommand.Create(),
         UnlistCommand.Create(),
         BaseModelsCommand.Create(),
