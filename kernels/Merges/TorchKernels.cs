@@ -1,8 +1,10 @@
+using System.Numerics.Tensors;
 using Marketplace.Core;
 using Marketplace.Core.Algebra;
 using Marketplace.Core.Merges;
 using TorchSharp;
 using static TorchSharp.torch;
+using Tensor = TorchSharp.torch.Tensor;
 
 namespace Marketplace.Kernels.Merges;
 
@@ -68,8 +70,13 @@ public sealed class TorchKernels(KernelDevice device) : IMergeKernels
     public Recompression Recompress(LowRankDelta delta, RankPolicy? policy) => TorchRecompression.Of(delta, policy, device);
 
     /// <inheritdoc/>
-    public Recompression Elementwise(ElementwiseMerge merge, IReadOnlyList<ElementwiseInput> inputs, RankPolicy policy, CancellationToken cancellation) =>
-        ReferenceKernels.Instance.Elementwise(merge, inputs, policy, cancellation);
+    public Recompression Elementwise(ElementwiseMerge merge, IReadOnlyList<ElementwiseInput> inputs, RankPolicy policy, CancellationToken cancellation)
+    {
+        using var scope = Scope();
+        var merged = TiledElementwise.Merge(merge, inputs, device, cancellation);
+        var noise = SubspaceIteration.Precision * inputs.Max(i => Norm(i.Delta.B) * Norm(i.Delta.A));
+        return SubspaceIteration.Of(merged, policy, device, inputs[0].Stream, noise, cancellation);
+    }
 
     private Matrix Product(Matrix a, Matrix b, Func<Tensor, Tensor, Tensor> product)
     {
@@ -78,11 +85,13 @@ public sealed class TorchKernels(KernelDevice device) : IMergeKernels
     }
 
     // +1 or −1 for each row, so that its entry of largest magnitude becomes positive.
-    private static Tensor Signs(Tensor rows) // (q, n) → (q, 1)
+    internal static Tensor Signs(Tensor rows) // (q, n) → (q, 1)
     {
         var largest = rows.gather(1, rows.abs().argmax(1, keepdim: true));
         return largest.sign() + (largest == 0).to(rows.dtype);
     }
+
+    private static double Norm(Matrix a) => TensorPrimitives.Norm<double>(a.Values);
 
     private static DisposeScope Scope()
     {
