@@ -48,13 +48,14 @@ internal static class MergeCommand
     private static async Task<int> Run(Call call, CancellationToken ct)
     {
         var recipe = Overridden(call, RecipeFile(call.Get(Inputs)) is { } file ? await Read(file, ct) : OfOptions(call));
+        Check(recipe);
         foreach (var mention in RecipeForm.Mentions(recipe))
             call.Adapter(mention.Adapter);
+        if (call.Get(Output) is null && recipe.Output is null && !call.Get(DryRun))
+            throw CliException.Usage("The result needs a name.", "Give --output, or 'output: owner/name' in the recipe.");
         var client = call.Connect();
         if (call.Get(Output) is { } name)
             recipe = recipe with { Output = new OutputRequest((await client.ResolveOwnName(name, ct)).ToString(), call.Get(DerivedOptions.Private)) };
-        else if (recipe.Output is null && !call.Get(DryRun))
-            throw CliException.Usage("The result needs a name.", "Give --output, or 'output: owner/name' in the recipe.");
         else if (call.Get(DerivedOptions.Private) && recipe.Output is { } output)
             recipe = recipe with { Output = output with { Private = true } };
         return call.Get(DryRun)
@@ -75,6 +76,20 @@ internal static class MergeCommand
             {
                 Issues = [new IssueView(problem.Code, "error", problem.Place, problem.Message)],
             };
+    }
+
+    // What the service would refuse without looking at any adapter, it need not be asked for.
+    private static void Check(MergeRecipe recipe)
+    {
+        if (MergeGraph.Create(recipe, name => name, out var problems) is not null)
+            return;
+        var near = problems[0].Code == MergeProblem.MethodUnknown ? Suggestions.Nearest(recipe.Method, MergeMethods.All.Select(m => m.Name)) : null;
+        throw new CliException(
+            problems[0].Code, ExitCode.Refused, string.Join(' ', problems.Select(p => p.Message)),
+            near is null ? "`marketplace methods` lists methods and parameters." : $"Did you mean '{near}'?")
+        {
+            Issues = [.. problems.Select(p => new IssueView(p.Code, "error", p.Place, p.Message))],
+        };
     }
 
     private static MergeRecipe OfOptions(Call call)

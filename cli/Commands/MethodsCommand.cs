@@ -45,7 +45,7 @@ internal static class MethodsCommand
     private static void Show(IAnsiConsole console, MergeMethodView method)
     {
         console.WriteLine($"{method.Name} ({method.Class}): {method.Summary}");
-        console.WriteLine($"rank if none is given: {method.DefaultRank}; {(method.Weighted ? "inputs have weights" : "inputs have no weights")}");
+        console.WriteLine($"rank if none is given: {Rank(method.DefaultRank)}; {(method.Weighted ? "inputs have weights" : "inputs have no weights")}");
         if (method.Parameters.Count == 0)
             return;
         var table = Tables.Create("parameter", "values", "default", "what it does");
@@ -53,4 +53,11 @@ internal static class MethodsCommand
             table.Row(parameter.Name, parameter.Values + (parameter.PerInput ? ", also per input" : ""), parameter.Default?.ToString().Trim('"'), parameter.Summary);
         console.Write(table);
     }
+
+    private static string Rank(string rule) => rule switch
+    {
+        "largestInput" => "the largest among the inputs",
+        "asIs" => "that of the factors as they come out",
+        _ => "as many as lose nothing",
+    };
 }
