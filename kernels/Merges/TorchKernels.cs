@@ -68,6 +68,22 @@ public sealed class TorchKernels(KernelDevice device) : IMergeKernels
     public Recompression Recompress(LowRankDelta delta, RankPolicy? policy) => TorchRecompression.Of(delta, policy, device);
 
     /// <inheritdoc/>
+    public void CountMagnitudes(LowRankDelta delta, int? upper, long[] counts)
+    {
+        using var scope = Scope();
+        var (b, a) = (device.Upload(delta.B), device.Upload(delta.A)); // (out, r), (r, in)
+        var rows = Math.Clamp((1 << 20) / delta.In, 1, delta.Out);
+        var entries = new float[rows * delta.In];
+        for (var start = 0; start < delta.Out; start += rows)
+        {
+            using var tile = NewDisposeScope();
+            var count = Math.Min(rows, delta.Out - start);
+            b.narrow(0, start, count).matmul(a).to(ScalarType.Float32).cpu().contiguous().data<float>().CopyTo(entries);
+            MergePrepass.Count(entries.AsSpan(0, count * delta.In), upper, counts);
+        }
+    }
+
+    /// <inheritdoc/>
     public Recompression Elementwise(ElementwiseMerge merge, IReadOnlyList<ElementwiseInput> inputs, RankPolicy policy, CancellationToken cancellation) =>
         ReferenceKernels.Instance.Elementwise(merge, inputs, policy, cancellation);
 
