@@ -1,8 +1,10 @@
+using System.Numerics.Tensors;
 using Marketplace.Core;
 using Marketplace.Core.Algebra;
 using Marketplace.Core.Merges;
 using TorchSharp;
 using static TorchSharp.torch;
+using Tensor = TorchSharp.torch.Tensor;
 
 namespace Marketplace.Kernels.Merges;
 
@@ -71,21 +73,22 @@ public sealed class TorchKernels(KernelDevice device) : IMergeKernels
     public void CountMagnitudes(LowRankDelta delta, int? upper, long[] counts)
     {
         using var scope = Scope();
-        var (b, a) = (device.Upload(delta.B), device.Upload(delta.A)); // (out, r), (r, in)
-        var rows = Math.Clamp((1 << 20) / delta.In, 1, delta.Out);
-        var entries = new float[rows * delta.In];
-        for (var start = 0; start < delta.Out; start += rows)
+        var tiles = new DeltaTiles(delta, device); // the same bits as when entries are compared with the threshold
+        for (var tile = 0; tile < tiles.Count; tile++)
         {
-            using var tile = NewDisposeScope();
-            var count = Math.Min(rows, delta.Out - start);
-            b.narrow(0, start, count).matmul(a).to(ScalarType.Float32).cpu().contiguous().data<float>().CopyTo(entries);
-            MergePrepass.Count(entries.AsSpan(0, count * delta.In), upper, counts);
+            using var each = NewDisposeScope();
+            MergePrepass.Count(tiles.Tile(tile).cpu().data<float>().ToArray(), upper, counts);
         }
     }
 
     /// <inheritdoc/>
-    public Recompression Elementwise(ElementwiseMerge merge, IReadOnlyList<ElementwiseInput> inputs, RankPolicy policy, CancellationToken cancellation) =>
-        ReferenceKernels.Instance.Elementwise(merge, inputs, policy, cancellation);
+    public Recompression Elementwise(ElementwiseMerge merge, IReadOnlyList<ElementwiseInput> inputs, RankPolicy policy, CancellationToken cancellation)
+    {
+        using var scope = Scope();
+        var merged = TiledElementwise.Merge(merge, inputs, device, cancellation);
+        var noise = SubspaceIteration.Precision * inputs.Max(i => Norm(i.Delta.B) * Norm(i.Delta.A));
+        return SubspaceIteration.Of(merged, policy, device, inputs[0].Stream, noise, cancellation);
+    }
 
     private Matrix Product(Matrix a, Matrix b, Func<Tensor, Tensor, Tensor> product)
     {
@@ -94,11 +97,13 @@ public sealed class TorchKernels(KernelDevice device) : IMergeKernels
     }
 
     // +1 or −1 for each row, so that its entry of largest magnitude becomes positive.
-    private static Tensor Signs(Tensor rows) // (q, n) → (q, 1)
+    internal static Tensor Signs(Tensor rows) // (q, n) → (q, 1)
     {
         var largest = rows.gather(1, rows.abs().argmax(1, keepdim: true));
         return largest.sign() + (largest == 0).to(rows.dtype);
     }
+
+    private static double Norm(Matrix a) => TensorPrimitives.Norm<double>(a.Values);
 
     private static DisposeScope Scope()
     {

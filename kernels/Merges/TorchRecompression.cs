@@ -48,7 +48,7 @@ public static class TorchRecompression
     private static double Noise(LowRankDelta delta, double[] s, double factors, KernelDevice device) =>
         device.Epsilon * Math.Max(Math.Max(delta.Out, delta.In) * s[0], 32 * factors);
 
-    private static double Root(ReadOnlySpan<double> s)
+    internal static double Root(ReadOnlySpan<double> s)
     {
         var sum = 0d;
         for (var i = s.Length - 1; i >= 0; i--) // smallest first

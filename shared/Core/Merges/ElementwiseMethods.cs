@@ -55,8 +55,10 @@ public static class ElementwiseMethods
         Method("ties", "Trim by magnitude, elect a sign for each entry, average the inputs that agree (TIES, arXiv 2306.01708)", [Density(0.2), Scope, Rescale, .. Election("weights")]),
         Method("dare_linear", "Each entry kept with probability p, then the weighted sum (DARE, arXiv 2311.03099)", [Density(1), RescaleRandom, Normalize]),
         Method("dare_ties", "Each entry kept with probability p, then signs elected as in TIES (arXiv 2311.03099)", [Density(1), RescaleRandom, .. Election("none")]),
-        Method("della_linear", "Entries kept with a probability that rises with their magnitude's rank in the row, then the weighted sum (DELLA, arXiv 2406.11617)", [Density(1), Epsilon, RescaleRandom, Normalize]),
-        Method("della", "Entries kept with a probability that rises with their magnitude's rank in the row, then signs elected as in TIES (DELLA, arXiv 2406.11617)", [Density(1), Epsilon, RescaleRandom, .. Election("weights")]),
+        Method("della_linear", "Entries kept with a probability that rises with their magnitude's rank in the row, then the weighted sum (DELLA, arXiv 2406.11617)",
+            [Density(1), Epsilon, RescaleRandom, Normalize]),
+        Method("della", "Entries kept with a probability that rises with their magnitude's rank in the row, then signs elected as in TIES (DELLA, arXiv 2406.11617)",
+            [Density(1), Epsilon, RescaleRandom, .. Election("weights")]),
         Method("breadcrumbs", "Without the largest and the smallest entries of each input, then the weighted sum (arXiv 2312.06795)", [Density(1), Gamma, Rescale, Normalize]),
         Method("breadcrumbs_ties", "Without the largest and the smallest entries of each input, then signs elected as in TIES", [Density(1), Gamma, Rescale, .. Election("none")]),
         Method("sce", "Entries that vary most over the inputs, weighted by each input's energy, minority signs erased (SCE, arXiv 2408.07990)",
@@ -157,7 +159,9 @@ public static class ElementwiseMethods
     [
         MethodParameter.OfChoice("elect", "Whether signs are elected on weight·ΔW or on ΔW", "weighted", "unweighted"),
         MethodParameter.OfChoice("majority", "Whether the sum of magnitudes or the number of inputs decides", "magnitude", "count"),
-        MethodParameter.OfChoice("divisor", "What the weighted sum of agreeing inputs is divided by: their weights (mergekit), their number (paper, PEFT) or nothing", "weights", "count", "none") with { Default = RecipeValue.Of(divisor) },
+        MethodParameter.OfChoice(
+            "divisor", "What the weighted sum of agreeing inputs is divided by: their weights (mergekit), their number (paper, PEFT) or nothing",
+            "weights", "count", "none") with { Default = RecipeValue.Of(divisor) },
         MethodParameter.OfChoice("draw", "What a vote that ends in a draw elects: + (mergekit, PEFT), or nothing (paper)", "positive", "none"),
     ];
 }

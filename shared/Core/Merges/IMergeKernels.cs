@@ -44,6 +44,7 @@ public interface IMergeKernels
     /// <param name="delta">B·A.</param>
     /// <param name="upper">The upper bits; null to count by them.</param>
     /// <param name="counts">2¹⁶ or 2¹⁵ numbers, which are added to.</param>
+    /// <exception cref="NotFiniteNumberException">A factor holds NaN or infinity; not every kernel looks.</exception>
     void CountMagnitudes(LowRankDelta delta, int? upper, long[] counts);
 
     /// <summary>Carries out an element-wise merge on the entries of ΔW and refactors the result.</summary>

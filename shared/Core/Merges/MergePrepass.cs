@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Numerics.Tensors;
+using System.Runtime.ExceptionServices;
 
 namespace Marketplace.Core.Merges;
 
@@ -20,6 +21,7 @@ public static class MergePrepass
     /// <param name="parallelism">Modules looked at side by side.</param>
     /// <param name="cancellation">Looked at between modules.</param>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="NotFiniteNumberException">The kernels found factors that are not finite.</exception>
     public static MergePlan Run(
         MergePlan plan, IReadOnlyList<Adapter> inputs, IMergeKernels kernels, int parallelism = 1, CancellationToken cancellation = default)
     {
@@ -50,6 +52,7 @@ public static class MergePrepass
     /// <param name="parallelism">Modules looked at side by side.</param>
     /// <param name="cancellation">Looked at between modules.</param>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="NotFiniteNumberException">The kernels found factors that are not finite.</exception>
     public static double Threshold(Adapter adapter, double density, IMergeKernels kernels, int parallelism = 1, CancellationToken cancellation = default)
     {
         var k = (long)(density * adapter.Modules.Sum(m => (long)m.Out * m.In));
@@ -63,18 +66,26 @@ public static class MergePrepass
         {
             var total = new long[size];
             var options = new ParallelOptions { MaxDegreeOfParallelism = parallelism, CancellationToken = cancellation };
-            Parallel.ForEach(
-                adapter.Modules, options, () => new long[size],
-                (module, _, counts) =>
-                {
-                    kernels.CountMagnitudes(adapter.Delta(module.Name)!, prefix, counts);
-                    return counts;
-                },
-                counts =>
-                {
-                    lock (total)
-                        TensorPrimitives.Add(total, counts, total);
-                });
+            try
+            {
+                Parallel.ForEach(
+                    adapter.Modules, options, () => new long[size],
+                    (module, _, counts) =>
+                    {
+                        kernels.CountMagnitudes(adapter.Delta(module.Name)!, prefix, counts);
+                        return counts;
+                    },
+                    counts =>
+                    {
+                        lock (total)
+                            TensorPrimitives.Add(total, counts, total);
+                    });
+            }
+            catch (AggregateException several)
+            {
+                ExceptionDispatchInfo.Throw(several.InnerExceptions[0]); // what one module alone would have thrown
+            }
+
             return total;
         }
     }

@@ -7,14 +7,17 @@ namespace Marketplace.Kernels.Tests.Merges;
 public class CountMagnitudesTests
 {
     [Fact]
-    public void Kernels_and_core_find_one_threshold()
+    public void Kernels_and_core_find_one_threshold_to_rounding()
     {
         var kernels = new TorchKernels(KernelDevice.Cpu);
         foreach (var adapter in Libraries.Mixed().Append(Libraries.Adapter(4, 3, ("layer.0.tall", 2100, 1000), ("layer.0.small", 30, 20)))) // several tiles
             foreach (var density in new[] { 0.001, 0.2, 0.5, 0.999 })
-                Assert.Equal(
-                    MergePrepass.Threshold(adapter, density, ReferenceKernels.Instance, 1, TestContext.Current.CancellationToken),
-                    MergePrepass.Threshold(adapter, density, kernels, 2, TestContext.Current.CancellationToken));
+            {
+                var expected = MergePrepass.Threshold(adapter, density, ReferenceKernels.Instance, 1, TestContext.Current.CancellationToken);
+                var actual = MergePrepass.Threshold(adapter, density, kernels, 2, TestContext.Current.CancellationToken);
+                Assert.Equal(expected, actual, 1e-5 * expected + 1e-7); // entries are float32
+                Assert.Equal(actual, MergePrepass.Threshold(adapter, density, kernels, 1, TestContext.Current.CancellationToken));
+            }
     }
 
     [Fact]
@@ -35,8 +38,8 @@ public class CountMagnitudesTests
         foreach (var (expected, actual) in Merging.Run(plan, inputs).Zip(TorchMerge.Run(plan, inputs, new(KernelDevice.Cpu, 2), cancellation: TestContext.Current.CancellationToken)))
         {
             Assert.Equal(expected.Module, actual.Module);
-            Assert.Equal(expected.Report.Norm, actual.Report.Norm, 1e-9 * expected.Report.Norm);
-            Assert.Equal(expected.Report.DiscardedNorm, actual.Report.DiscardedNorm, 1e-9 * expected.Report.Norm);
+            Assert.Equal(expected.Report.Norm, actual.Report.Norm, 1e-5 * expected.Report.Norm);
+            Assert.Equal(expected.Report.DiscardedNorm, actual.Report.DiscardedNorm, 1e-5 * expected.Report.Norm);
         }
     }
 }

@@ -81,6 +81,15 @@ public sealed class ElementwiseMethodTests
     }
 
     [Fact]
+    public void A_negative_weight_turns_its_input_before_the_election_only_if_that_is_weighted()
+    {
+        Matrix[] x = [new(1, 1, [2]), new(1, 1, [3])];
+        var merge = new ElementwiseMerge { Combination = Combination.Ties, Divisor = TiesDivisor.Count };
+        Assert.Equal([-3], DenseElementwise.Combine(merge, x, [1, -1]).Values); // 2 − 3 elects −, with which the second agrees
+        Assert.Equal([-0.5], DenseElementwise.Combine(merge with { ElectWeighted = false }, x, [1, -1]).Values); // 2 + 3 elects +: (2 − 3) ∕ 2
+    }
+
+    [Fact]
     public void Normalizing_divides_by_the_weights_of_all_inputs()
     {
         var delta = Adapters.Random(new Random(3), 4, 5, 2);
