@@ -46,16 +46,17 @@ public static class TorchMerge
             var scheduler = new ConcurrentExclusiveSchedulerPair(TaskScheduler.Default, resources.Parallelism).ConcurrentScheduler;
             var ahead = new Queue<Task<MergedModule>>();
             var next = 0;
+            var modules = MergePrepass.Run(plan, inputs, kernels, resources.Parallelism, cancellation).Modules;
             try
             {
-                for (var done = 0; done < plan.Modules.Length; done++)
+                for (var done = 0; done < modules.Length; done++)
                 {
-                    for (; next < plan.Modules.Length && ahead.Count < 2 * resources.Parallelism; next++)
-                        ahead.Enqueue(Start(plan.Modules[next], scheduler, abandoned.Token));
+                    for (; next < modules.Length && ahead.Count < 2 * resources.Parallelism; next++)
+                        ahead.Enqueue(Start(modules[next], scheduler, abandoned.Token));
                     cancellation.ThrowIfCancellationRequested();
                     var merged = ahead.Peek().GetAwaiter().GetResult();
                     ahead.Dequeue();
-                    progress?.Invoke(new(done + 1, plan.Modules.Length, merged.Module.Name));
+                    progress?.Invoke(new(done + 1, modules.Length, merged.Module.Name));
                     yield return merged;
                 }
             }
