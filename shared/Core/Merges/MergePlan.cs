@@ -99,7 +99,7 @@ public sealed record MergePlan(MergeGraph Graph, ImmutableArray<PlannedModule> M
         foreach (var module in plan.Modules)
         {
             var planned = module.Nodes[index];
-            if (node.Method.Refuse(planned.Weights, planned.Parameters) is { } reason)
+            if (planned.InputParameters.Select(own => node.Method.Refuse(planned.Weights, own)).FirstOrDefault(r => r is not null) is { } reason)
             {
                 found.Add(new(MergeProblem.WeightsInvalid, reason, Module: module.Module.Name, Place: node.Place));
                 return;

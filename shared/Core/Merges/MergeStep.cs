@@ -32,6 +32,9 @@ public sealed class ParameterValues
     /// <exception cref="InvalidOperationException">It has no value.</exception>
     public string Choice(string name) => Value(name)?.Word ?? throw Missing(name);
 
+    /// <summary>Whether the method has a parameter of that name.</summary>
+    public bool Has(string name) => method.Parameter(name) is not null;
+
     /// <summary>These values, overridden by those of one input.</summary>
     public ParameterValues With(ImmutableDictionary<string, RecipeValue> own) => own.IsEmpty ? this : new(method, given.SetItems(own));
 
