@@ -10,5 +10,5 @@ namespace Marketplace.Core.Merges;
 public static class BasisMethods
 {
     /// <summary>All of them.</summary>
-    public static ImmutableArray<MergeMethod> All { get; } = [Wudi.Method, Axis.Method, Lego.Method, OrthogonalSum.Method];
+    public static ImmutableArray<MergeMethod> All { get; } = [Knots.Method, CoreSpace.Method, Wudi.Method, Axis.Method, Lego.Method, OrthogonalSum.Method];
 }

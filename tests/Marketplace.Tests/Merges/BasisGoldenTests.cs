@@ -20,6 +20,15 @@ public sealed class BasisGoldenTests
     private static readonly Adapter[] Library = [.. Enumerable.Range(0, 3).Select(e => Adapters.Of(Scales[e], ("q_proj", Factors(e))))];
 
     [Fact]
+    public void Singular_values_of_all_inputs_side_by_side()
+    {
+        var sources = BasisSource.Of(Step("knots"), ReferenceKernels.Instance);
+        var (basis, s) = Knots.Align(sources, 1e-10, ReferenceKernels.Instance);
+        Dense.AssertClose(Numbers("knots_sv"), s, Tolerance);
+        Assert.Equal(4, basis.Rows);
+    }
+
+    [Fact]
     public void Wudi_without_a_ridge()
     {
         var merged = Dense.Of(BasisMerge.Merge(BasisMerge.Recipe("wudi ridge=0 cut=0", 3), Library));
@@ -47,11 +56,7 @@ public sealed class BasisGoldenTests
     [Fact]
     public void Lego_finds_the_best_partition_of_units()
     {
-        var method = MergeMethods.Find("lego")!;
-        var parameters = new ParameterValues(method, ImmutableDictionary<string, RecipeValue>.Empty.Add("units", RecipeValue.Of("as_trained")));
-        var module = Library[0].Modules[0];
-        var step = new MergeStep(module, [.. Library.Select((a, e) => new StepInput(a.Delta("q_proj"), 1, parameters, Scales[e]))], parameters, null);
-        var (units, sources) = Lego.Pool(step, ReferenceKernels.Instance);
+        var (units, sources) = Lego.Pool(Step("lego", ("units", RecipeValue.Of("as_trained"))), ReferenceKernels.Instance);
         Assert.Equal([2, 2, 2], sources);
         var partition = KMeans.Run(units, 2);
         Assert.Equal(Number("lego_inertia"), partition.Inertia, 1e-9);
@@ -65,7 +70,7 @@ public sealed class BasisGoldenTests
                 Assert.Equal(expected[i] == expected[j], labels[i] == labels[j]);
     }
 
-    internal static LowRankDelta Factors(int e)
+    private static LowRankDelta Factors(int e)
     {
         var (b, a) = (new Matrix(6, 2), new Matrix(2, 5));
         for (var j = 0; j < 2; j++)
@@ -76,6 +81,12 @@ public sealed class BasisGoldenTests
                 a[j, c] = Math.Cos((0.7 * (j + 1) * (c + 1)) + (0.3 * e));
         }
         return new(b, a);
+    }
+
+    private static MergeStep Step(string method, params (string Name, RecipeValue Value)[] given)
+    {
+        var parameters = new ParameterValues(MergeMethods.Find(method)!, given.ToImmutableDictionary(g => g.Name, g => g.Value));
+        return new(Library[0].Modules[0], [.. Library.Select((a, e) => new StepInput(a.Delta("q_proj"), 1, parameters, Scales[e]))], parameters, null);
     }
 
     private static double Largest(Span<double> x) => Math.Abs(System.Numerics.Tensors.TensorPrimitives.MaxMagnitude<double>(x));

@@ -9,16 +9,21 @@ namespace Marketplace.Tests.Merges;
 /// <summary>What must hold of every basis method, whatever the numbers.</summary>
 public sealed class BasisInvariantTests
 {
-    // One variant of each line gives a single adapter back.
     public static readonly TheoryData<string> Lossless =
     [
-        "wudi", "wudi ridge=0", "axis", "axis normalize_sources=true", "lego", "lego units=as_trained", "lego svd_basis=true", "orthogonal_sum lambda=1",
+        "knots inside=task_arithmetic", "knots density=1", "core_space inside=task_arithmetic", "core_space density=1", "wudi", "wudi ridge=0", "axis", "axis normalize_sources=true", "lego", "lego units=as_trained", "lego svd_basis=true", "orthogonal_sum lambda=1",
     ];
 
-    public static readonly TheoryData<string> All = [.. Lossless.Select(row => row.Data), "axis axes=2", "axis share=0.4", "lego rank=2", "lego rank=2 parameter_reweighting=l2 output_reweighting=false"];
+    public static readonly TheoryData<string> All =
+    [
+        .. Lossless.Select(row => row.Data), "knots density=0.5", "core_space density=0.5", "axis axes=2", "axis share=0.4", "lego rank=2", "lego rank=2 parameter_reweighting=l2 output_reweighting=false",
+    ];
 
     // LEGO is defined on the factors as they are, unless it takes singular vectors.
-    public static readonly TheoryData<string> Gauged = [.. All.Select(row => row.Data).Where(v => !v.StartsWith("lego", StringComparison.Ordinal)), "lego svd_basis=true", "lego svd_basis=true rank=2"];
+    public static readonly TheoryData<string> Gauged =
+    [
+        .. All.Select(row => row.Data).Where(v => !v.StartsWith("lego", StringComparison.Ordinal)), "lego svd_basis=true", "lego svd_basis=true rank=2",
+    ];
 
     [Theory]
     [MemberData(nameof(Lossless))]
@@ -106,7 +111,6 @@ public sealed class BasisInvariantTests
         Assert.Equal(first.A.Values, second.A.Values);
     }
 
-    // Recipes of other numbers of inputs than deltas: the last ones are taken for as many as there are.
     private static void AssertSame(string variant, LowRankDelta[] expected, LowRankDelta[] actual, bool reversed = false)
     {
         var recipe = BasisMerge.Recipe(variant, actual.Length);

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using Marketplace.Core.Algebra;
 
 namespace Marketplace.Core.Merges.Basis;
@@ -36,7 +37,7 @@ internal static class SharedSpan
     }
 
     /// <summary>Row k of a := scale·row k.</summary>
-    public static void ScaleRow(Matrix a, int row, double scale) => System.Numerics.Tensors.TensorPrimitives.Multiply(a.Row(row), scale, a.Row(row));
+    public static void ScaleRow(Matrix a, int row, double scale) => TensorPrimitives.Multiply(a.Row(row), scale, a.Row(row));
 
     /// <summary>Column k of a := scale·column k.</summary>
     public static void ScaleColumn(Matrix a, int column, double scale)
