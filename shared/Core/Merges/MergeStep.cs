@@ -38,6 +38,12 @@ public sealed class ParameterValues
     /// <summary>These values, overridden by those of one input.</summary>
     public ParameterValues With(ImmutableDictionary<string, RecipeValue> own) => own.IsEmpty ? this : new(method, given.SetItems(own));
 
+    /// <summary>The same given values as another method reads them, with its own defaults; those that it doesn't know are of no account.</summary>
+    internal ParameterValues For(MergeMethod other) => new(other, given);
+
+    /// <summary>What the recipe or the input says, without defaults.</summary>
+    internal RecipeValue? Given(string name) => given.GetValueOrDefault(name);
+
     private RecipeValue? Value(string name) =>
         given.GetValueOrDefault(name) ?? (method.Parameter(name) ?? throw new InvalidOperationException($"{method.Name} has no parameter '{name}'.")).Default;
 
