@@ -6,9 +6,10 @@ using static TorchSharp.torch;
 namespace Marketplace.Kernels.Merges;
 
 /// <summary>
-/// <see cref="Recompression"/> of a dense float32 matrix M (out, in). A few of its singular values come from block subspace iteration: the block is multiplied
-/// by M and by Mᵀ in turn and made orthonormal, until the energy that it captures no longer grows; the small matrix that remains is decomposed in float64.
-/// All of them come from the whole decomposition, where the policy needs them or the matrix is small.
+/// <see cref="Recompression"/> of a dense float32 matrix M (out, in). A few of its singular values come from block subspace iteration: a random block is
+/// multiplied by M and Mᵀ in turn. The last few blocks are kept, orthonormal, and the best of what they all span is taken (block Krylov, restarted; Musco and
+/// Musco, arXiv 1504.05477), which needs a third of the products; it is repeated from there until the captured energy no longer grows. The small matrix that
+/// remains is decomposed in float64. All singular values come from the whole decomposition, where the policy needs them or the matrix is small.
 /// </summary>
 /// <remarks>Element-wise merges are not low rank, and their spectra are flat: there the energy converges long before the vectors do, and it is what counts.</remarks>
 internal static class SubspaceIteration
@@ -16,12 +17,13 @@ internal static class SubspaceIteration
     /// <summary>Up to this many rows or columns the whole decomposition is taken: it is exact, and takes less than a tenth of a second.</summary>
     public const int DirectUpTo = 512;
 
-    private const int FewestIterations = 8;
-    private const int MostIterations = 60;
-    private const double Growth = 1e-5; // of the captured energy in one iteration, at which it counts as converged
+    private const ulong Seed = 0;
+    private const int Depth = 4; // blocks that are kept
+    private const int FewestCycles = 2; // of Depth multiplications by M and Mᵀ
+    private const int MostCycles = 40;
+    private const double Remaining = 1e-5; // share of the captured energy that may be missing when the iteration ends
     private const int FirstWidth = 64; // where the policy names no rank
-    private const int Spare = 16; // columns of the block beyond those that are wanted
-    private const int WholeFrom = 4; // blocks wider than a quarter of the matrix cost more than the whole decomposition
+    private const int Spare = 16; // columns of a block beyond those that are wanted
     private const int Tile = 1 << 22; // entries that are looked at together
 
     /// <summary>Factors M with as many ranks as the policy keeps.</summary>
@@ -41,16 +43,14 @@ internal static class SubspaceIteration
             throw new NotFiniteNumberException("The singular values of a matrix that is not finite are undefined.");
         if (squared == 0)
             return new(Deltas.Zero((int)m.shape[0], (int)m.shape[1]), [], 0, 0);
-        noise = Math.Max(noise, Precision * Math.Sqrt(Math.Max(m.shape[0], m.shape[1]) * squared / shorter));
         if (shorter > DirectUpTo && (policy.Rank ?? policy.Energy ?? policy.Tolerance) is not null)
         {
-            var random = new Philox(MergeSeed, stream);
-            for (var width = policy.Rank is { } rank ? rank + Math.Max(Spare, rank / 2) : FirstWidth; width <= shorter / WholeFrom; width *= 2)
+            var random = new Philox(Seed, stream);
+            for (var width = policy.Rank is { } rank ? rank + Math.Max(Spare, rank / 4) : FirstWidth; 2 * Depth * width <= shorter; width *= 2)
             {
                 using var inner = NewDisposeScope();
-                var wanted = policy.Rank ?? width - Spare;
-                var (u, s, v) = Iterate(m, Start(random, m.shape[1], width, m.device), wanted, cancellation);
-                if (Keep(policy, s, squared, noise) is { } kept && (kept <= width - Spare || kept == policy.Rank))
+                var (u, s, v) = Iterate(m, Start(random, m.shape[1], width, m.device), policy.Rank ?? width - Spare, cancellation);
+                if (Keep(policy, s, squared, Math.Max(noise, Rounding(m, s[0]))) is { } kept && (kept <= width - Spare || kept == policy.Rank))
                     return Finish(m, u, s, v, kept, Math.Sqrt(squared));
             }
         }
@@ -59,36 +59,52 @@ internal static class SubspaceIteration
         return Whole(m, policy, device, noise);
     }
 
-    private const ulong MergeSeed = 0;
-
     /// <summary>The distance from 1 to the next float32.</summary>
     public static double Precision { get; } = MathF.BitIncrement(1f) - 1;
 
-    // U (out, w), S (w), V (in, w) of the part of M that the block has captured.
+    // U (out, w), S (w), V (in, w) of the part of M that the iteration has captured.
     private static (Tensor U, double[] S, Tensor V) Iterate(Tensor m, Tensor start, int wanted, CancellationToken cancellation)
     {
+        var width = start.shape[1];
+        var block = linalg.qr(m.mT.matmul(m.matmul(start))).Q; // (in, w)
+        var (captured, grown) = (0d, 0d);
+        for (var cycle = 1; ; cycle++)
+        {
+            using var scope = NewDisposeScope();
+            var (basis, images) = Krylov(m, block, cancellation); // V (in, d·w) and M·V (out, d·w)
+            var (q, r) = linalg.qr(images);
+            var (left, singular, right) = linalg.svd(r.to(float64).cpu(), fullMatrices: false);
+            var s = KernelDevice.DownloadVector(singular.narrow(0, 0, width));
+            var v = basis.matmul(right.mT.narrow(1, 0, width).to(float32).to(m.device));
+
+            // What is missing, if the growth goes on shrinking as it did.
+            var energy = s.Take(wanted).Sum(x => x * x);
+            var growth = Math.Max(0, energy - captured);
+            var shrinking = grown > 0 ? growth / grown : 1;
+            if (cycle == MostCycles || (cycle >= FewestCycles && growth * shrinking <= Remaining * energy * (1 - shrinking)) || growth == 0)
+                return (q.matmul(left.narrow(1, 0, width).to(float32).to(m.device)).MoveToOuterDisposeScope(), s, v.MoveToOuterDisposeScope());
+            (captured, grown) = (energy, growth);
+            block.Dispose();
+            block = v.MoveToOuterDisposeScope();
+        }
+    }
+
+    // An orthonormal basis of what X, (MᵀM)X, (MᵀM)²X … span, and M times that basis.
+    private static (Tensor Basis, Tensor Images) Krylov(Tensor m, Tensor block, CancellationToken cancellation)
+    {
         using var scope = NewDisposeScope();
-        var q = linalg.qr(m.matmul(start)).Q; // (out, w)
-        var captured = 0d;
-        for (var iteration = 1; ; iteration++)
+        var (basis, images) = (block, new List<Tensor>());
+        for (var depth = 1; ; depth++)
         {
             cancellation.ThrowIfCancellationRequested();
-            using var inner = NewDisposeScope();
-            var (qz, rz) = linalg.qr(m.mT.matmul(q)); // MᵀQ = Qz·Rz, (in, w) and (w, w)
-            var (left, singular, right) = linalg.svd(rz.to(float64).cpu(), fullMatrices: false);
-            var s = KernelDevice.DownloadVector(singular);
-            var energy = s.Take(wanted).Sum(x => x * x);
-            if (iteration == MostIterations || (iteration >= FewestIterations && energy - captured <= Growth * energy))
-            {
-                // M ≈ Q·Qᵀ·M = Q·(Qz·L·S·Rᵀ)ᵀ.
-                var u = q.matmul(right.mT.to(float32).to(q.device));
-                var v = qz.matmul(left.to(float32).to(q.device));
-                return (u.MoveToOuterDisposeScope().MoveToOuterDisposeScope(), s, v.MoveToOuterDisposeScope().MoveToOuterDisposeScope());
-            }
-
-            captured = energy;
-            q.Dispose();
-            q = linalg.qr(m.matmul(qz)).Q.MoveToOuterDisposeScope();
+            images.Add(m.matmul(block));
+            if (depth == Depth)
+                return (basis.alias().MoveToOuterDisposeScope(), cat(images, 1).MoveToOuterDisposeScope());
+            var next = m.mT.matmul(images[^1]);
+            for (var twice = 0; twice < 2; twice++) // once leaves rounding errors where little is new
+                next = next - basis.matmul(basis.mT.matmul(next));
+            block = linalg.qr(next).Q;
+            basis = cat([basis, block], 1);
         }
     }
 
@@ -115,6 +131,9 @@ internal static class SubspaceIteration
         return policy.Rank is { } rank && rank <= above ? Math.Min(rank, kept ?? rank) : kept;
     }
 
+    // What float32 leaves of nothing in singular values, largest S₁.
+    private static double Rounding(Tensor m, double largest) => Precision * Math.Sqrt(Math.Max(m.shape[0], m.shape[1])) * largest;
+
     private static Recompression Finish(Tensor m, Tensor u, double[] s, Tensor v, int kept, double norm)
     {
         if (kept == 0)
@@ -135,7 +154,7 @@ internal static class SubspaceIteration
         using var scope = NewDisposeScope();
         var (u, singular, vt) = linalg.svd(device.ToPrecision(m), fullMatrices: false);
         var s = KernelDevice.DownloadVector(singular);
-        var kept = policy.Keep(s, noise);
+        var kept = policy.Keep(s, Math.Max(noise, Rounding(m, s[0])));
         var (norm, discarded) = (TorchRecompression.Root(s), TorchRecompression.Root(s.AsSpan(kept)));
         if (kept == 0)
             return new(Deltas.Zero((int)m.shape[0], (int)m.shape[1]), s, norm, discarded);

@@ -57,12 +57,21 @@ public sealed class TorchKernels(KernelDevice device) : IMergeKernels
     public Matrix Gram(IReadOnlyList<LowRankDelta> deltas)
     {
         using var scope = Scope();
-        var b = deltas.Select(d => device.Upload(d.B)).ToList();
-        var a = deltas.Select(d => device.Upload(d.A)).ToList();
+        var b = cat([.. deltas.Select(d => device.Upload(d.B))], 1); // (out, R), R = Σ r
+        var a = cat([.. deltas.Select(d => device.Upload(d.A))], 0); // (R, in)
+        var products = KernelDevice.Download(b.mT.matmul(b) * a.matmul(a.mT)); // (R, R): one block for each pair, to be added up
+        var starts = new int[deltas.Count + 1];
+        for (var i = 0; i < deltas.Count; i++)
+            starts[i + 1] = starts[i] + deltas[i].Rank;
         var gram = new Matrix(deltas.Count, deltas.Count);
         for (var i = 0; i < deltas.Count; i++)
             for (var j = 0; j <= i; j++)
-                gram[i, j] = gram[j, i] = (b[j].mT.matmul(b[i]) * a[j].matmul(a[i].mT)).sum().to(ScalarType.Float64).item<double>();
+            {
+                for (var row = starts[i]; row < starts[i + 1]; row++)
+                    gram[i, j] += TensorPrimitives.Sum<double>(products.Row(row)[starts[j]..starts[j + 1]]);
+                gram[j, i] = gram[i, j];
+            }
+
         return gram;
     }
 

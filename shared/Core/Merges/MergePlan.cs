@@ -20,7 +20,11 @@ public sealed record PlannedNode(
 /// <param name="Module">Name, kind and shape. Its rank is the sum of the ranks of the adapters that have it, its scaling 1.</param>
 /// <param name="Nodes">The merges, in an order in which each can be computed.</param>
 /// <param name="MissingIn">Indices of the adapters that lack the module: they count as ΔW = 0.</param>
-public sealed record PlannedModule(TargetModule Module, ImmutableArray<PlannedNode> Nodes, ImmutableArray<int> MissingIn);
+public sealed record PlannedModule(TargetModule Module, ImmutableArray<PlannedNode> Nodes, ImmutableArray<int> MissingIn)
+{
+    /// <summary>The rank of each adapter at the module; 0 where it lacks it.</summary>
+    public ImmutableArray<int> Ranks { get; init; } = [];
+}
 
 /// <summary>
 /// A graph of merges, checked against its adapters and worked out module by module, without any factor read: what Core's reference and the kernels both
@@ -80,7 +84,10 @@ public sealed record MergePlan(MergeGraph Graph, ImmutableArray<PlannedModule> M
         return new(
             modules[0] with { Rank = modules.Sum(m => m.Rank), Scaling = 1 },
             [.. graph.Nodes.Select(node => Plan(node, name, position))],
-            [.. Enumerable.Range(0, inputs.Count).Except(present)]);
+            [.. Enumerable.Range(0, inputs.Count).Except(present)])
+        {
+            Ranks = [.. inputs.Select(a => a.Find(name)?.Rank ?? 0)],
+        };
     }
 
     private static PlannedNode Plan(MergeNode node, string module, double position)
