@@ -11,20 +11,19 @@ namespace Marketplace.Core.Merges;
 /// <param name="ResultBytes">Memory of the result's factors, in float64.</param>
 public sealed record ModuleEstimate(string Module, string Path, double Flops, long PeakBytes, long ResultBytes);
 
-/// <summary>What the merges of one class take, over all modules.</summary>
-/// <param name="Class">The class.</param>
-/// <param name="Merges">Merges of that class, counted once for each module.</param>
-/// <param name="Flops">Floating-point operations of all of them.</param>
-/// <param name="PeakBytes">The largest peak of one of them.</param>
-public sealed record ClassEstimate(MethodClass Class, int Merges, double Flops, long PeakBytes);
+/// <summary>What one merge of a recipe takes, over all modules.</summary>
+/// <param name="Path">How it is computed, in words: the phrases of its modules, the most frequent first.</param>
+/// <param name="Flops">Floating-point operations.</param>
+/// <param name="Rank">Largest rank that a module of its result can have.</param>
+public sealed record NodeEstimate(string Path, double Flops, int Rank);
 
 /// <summary>
 /// What a merge takes, before anything is computed; from shapes and ranks alone. m × n is the shape of ΔW, R the sum of the inputs' ranks and k the rank of
 /// the result, as far as the recipe settles it.
 /// </summary>
 /// <param name="Modules">One entry for each module, in the plan's order.</param>
-/// <param name="Classes">Totals for each class of merges in the recipe.</param>
-public sealed record MergeEstimate(ImmutableArray<ModuleEstimate> Modules, ImmutableArray<ClassEstimate> Classes)
+/// <param name="Nodes">Totals for each merge of the recipe.</param>
+public sealed record MergeEstimate(ImmutableArray<ModuleEstimate> Modules, ImmutableArray<NodeEstimate> Nodes)
 {
     private const int Double = 8;
     private const int Single = 4;
@@ -49,10 +48,9 @@ public sealed record MergeEstimate(ImmutableArray<ModuleEstimate> Modules, Immut
         var costs = plan.Modules.Select(m => (Module: m, Costs: Costs(m))).ToList();
         return new(
             [.. costs.Select(c => Total(c.Module, c.Costs))],
-            [
-                .. costs.SelectMany(c => c.Costs.Select((cost, i) => (c.Module.Nodes[i].Node.Method.Class, Cost: cost))).GroupBy(c => c.Class).OrderBy(g => g.Key)
-                    .Select(g => new ClassEstimate(g.Key, g.Count(), g.Sum(c => c.Cost.Flops), g.Max(c => c.Cost.Bytes))),
-            ]);
+            [.. plan.Graph.Nodes.Select((_, n) => new NodeEstimate(
+                string.Join("; ", costs.GroupBy(c => c.Costs[n].Path).OrderByDescending(g => g.Count()).ThenBy(g => g.Key, StringComparer.Ordinal).Select(g => g.Key)),
+                costs.Sum(c => c.Costs[n].Flops), costs.Max(c => c.Costs[n].Rank)))]);
     }
 
     /// <summary>Estimates one module.</summary>
