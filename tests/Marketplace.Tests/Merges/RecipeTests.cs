@@ -1,6 +1,7 @@
 using System.Text.Json;
 using Marketplace.Core.Api;
 using Marketplace.Core.Merges;
+using Marketplace.Tests.Support;
 using Xunit;
 
 namespace Marketplace.Tests.Merges;
@@ -165,6 +166,17 @@ public sealed class RecipeTests
             Assert.All(method.Parameters, p => Assert.NotEmpty(p.Summary));
         });
         Assert.Equal(MergeMethods.All.Length, MergeMethods.All.Select(m => m.Name).Distinct().Count());
+    }
+
+    [Fact]
+    public void Every_method_parameter_and_code_is_documented()
+    {
+        var methods = File.ReadAllText(Path.Combine(Fixtures.Repository, "docs", "merge-methods.md"));
+        Assert.All(MergeMethods.All, m => Assert.Contains($"| `{m.Name}` | {m.Summary.Replace("|", "&#124;", StringComparison.Ordinal)} |", methods, StringComparison.Ordinal));
+        Assert.All(MergeMethods.All.SelectMany(m => m.Parameters), p => Assert.Contains($"| `{p.Name}` | ", methods, StringComparison.Ordinal));
+        var recipes = File.ReadAllText(Path.Combine(Fixtures.Repository, "docs", "recipes.md"));
+        var codes = typeof(MergeProblem).GetFields().Where(f => f.IsLiteral).Select(f => (string)f.GetRawConstantValue()!);
+        Assert.All(codes, c => Assert.Contains($"`{c}`", recipes, StringComparison.Ordinal));
     }
 
     private static MergeRecipe Read(string text)
