@@ -48,9 +48,10 @@ public sealed class KernelDevice
     /// <summary>Copies a two-dimensional tensor back.</summary>
     public static Matrix Download(Tensor tensor)
     {
-        var matrix = new Matrix(checked((int)tensor.shape[0]), checked((int)tensor.shape[1]));
-        CopyTo(tensor, matrix.Values);
-        return matrix;
+        var (rows, columns) = (checked((int)tensor.shape[0]), checked((int)tensor.shape[1]));
+        var values = GC.AllocateUninitializedArray<double>(checked(rows * columns));
+        CopyTo(tensor, values);
+        return new Matrix(rows, columns, values);
     }
 
     /// <summary>Copies a one-dimensional tensor back.</summary>

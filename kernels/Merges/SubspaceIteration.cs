@@ -24,7 +24,7 @@ internal static class SubspaceIteration
     private const double Remaining = 1e-5; // share of the captured energy that may be missing when the iteration ends
     private const int FirstWidth = 64; // where the policy names no rank
     private const int Spare = 16; // columns of a block beyond those that are wanted
-    private const int Tile = 1 << 22; // entries that are looked at together
+    private const int Tile = 1 << 20; // entries that are looked at together
 
     /// <summary>Factors M with as many ranks as the policy keeps.</summary>
     /// <param name="m">M, float32.</param>
