@@ -1,5 +1,6 @@
 using Marketplace.Core;
 using Marketplace.Core.Merges;
+using Marketplace.Storage.Jobs;
 
 namespace Marketplace.Kernels.Merges;
 
@@ -68,6 +69,6 @@ public static class TorchMerge
         }
 
         Task<MergedModule> Start(PlannedModule module, TaskScheduler scheduler, CancellationToken token) =>
-            Task.Factory.StartNew(() => Merging.Merge(module, inputs, kernels, token), token, TaskCreationOptions.None, scheduler);
+            Task.Factory.StartNew(() => TimedMerge.Merge(module, inputs, kernels, token), token, TaskCreationOptions.None, scheduler);
     }
 }

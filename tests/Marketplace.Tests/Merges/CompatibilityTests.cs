@@ -161,11 +161,21 @@ public sealed class CompatibilityTests
         var head = Adapters.Of([(plain, delta)], "base_model.model.score.weight", "base_model.model.score.bias");
         var dora = Adapters.Of([(plain with { HasMagnitude = true }, delta)], "base_model.model.q.lora_magnitude_vector");
         var report = Of(head, dora);
-        Assert.Equal(["bias", "saved-module"], report.Adapters[0].Carried.Select(c => c.Kind));
+        Assert.Equal([new CarriedTensors("saved-module", 2, "base_model.model.score.bias", Refused: false)], report.Adapters[0].Carried);
         Assert.Equal(("dora-magnitude", true), (report.Adapters[1].Carried[0].Kind, report.Adapters[1].Carried[0].Refused));
         Assert.Equal([1], Assert.Single(report.Warnings, w => w.Refused).Adapters);
         Assert.Equal(MergeProblem.DoraNotMergeable, report.Warnings[0].Code);
         Assert.Equal([0], Assert.Single(report.Warnings, w => w.Code == CompatibilityWarnings.CarriedNotMerged).Adapters);
+    }
+
+    [Fact]
+    public void A_trained_bias_is_told_from_that_of_a_saved_module()
+    {
+        var delta = Adapters.Random(new Random(12), 5, 5, 1);
+        using var adapter = new Adapter(
+            new AdapterConfig { Bias = TrainedBias.LoraOnly, ModulesToSave = ["score"] }, [new("q", ModuleKind.Linear, 5, 5, 1, 1)], _ => delta,
+            ["base_model.model.q.bias", "base_model.model.score.bias", "base_model.model.embed.trainable_tokens_delta"]);
+        Assert.Equal(["bias", "saved-module", "token-rows"], Of(adapter, adapter).Adapters[0].Carried.Select(c => c.Kind));
     }
 
     [Fact]
@@ -231,6 +241,16 @@ public sealed class CompatibilityTests
         Assert.DoesNotContain(report.Warnings, w => w.Refused);
         Assert.All(report.Pairs, p => Assert.Equal(1 << 14, p.Signs!.Samples));
         Assert.True(report.Sum.LargestRank > report.Adapters.Max(a => a.LargestRank));
+    }
+
+    [Fact]
+    public void Checkpoints_of_one_real_training_are_alike_and_those_of_another_are_not()
+    {
+        string[] names = ["laziestcactus__gptlora__ck1000", "laziestcactus__gptlora__ck1500", "laziestcactus__gptlora__ck6000", "anirudh-ak__peft-gpt2__model-lora-model"];
+        using var adapters = new Disposables<Adapter>(names.Select(n => AdapterReader.Open(Path.Combine(WildAdapters.Folder(), n))));
+        var report = Of([.. adapters]);
+        Assert.True(report.Pairs[0].Cosine > report.Pairs[1].Cosine && report.Pairs[1].Cosine > report.Pairs[2].Cosine, string.Join(' ', report.Pairs.Select(p => p.Cosine)));
+        Assert.All(report.Pairs, p => Assert.Equal(Duplication.None, p.Duplication));
     }
 
     private static CompatibilityReport Of(params Adapter[] adapters) => Of(adapters, null);
