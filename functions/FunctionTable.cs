@@ -31,6 +31,8 @@ public static class FunctionTable
         new("ListVersions", "GET", "/adapters/{owner}/{name}/versions", Anyone, ListVersions.Handle, "An adapter's versions, newest first"),
         new("GetVersion", "GET", "/adapters/{owner}/{name}/versions/{revision}", Anyone, GetVersion.Handle, "One version"),
         new("GetReport", "GET", "/adapters/{owner}/{name}/versions/{revision}/report", Anyone, GetReport.Handle, "Validation report of a version"),
+        new("GetMergeReport", "GET", "/adapters/{owner}/{name}/versions/{revision}/merge-report", Anyone, GetMergeReport.Handle, "What became of the merge that made a version"),
+        new("GetLineage", "GET", "/adapters/{owner}/{name}/versions/{revision}/lineage", Anyone, GetLineage.Handle, "What a version was made of, down to the trained adapters"),
         new("DownloadFile", "GET", "/adapters/{owner}/{name}/versions/{revision}/files/{**path}", Anyone, DownloadFile.Handle, "Redirect to a file's bytes"),
         new("SetTag", "PUT", "/adapters/{owner}/{name}/tags/{tag}", Publish, SetTag.Handle, "Name a version"),
         new("DeleteTag", "DELETE", "/adapters/{owner}/{name}/tags/{tag}", Publish, DeleteTag.Handle, "Forget a version's name"),
@@ -42,6 +44,7 @@ public static class FunctionTable
         new("CompleteUpload", "POST", "/uploads/{id}/complete", Publish, CompleteUpload.Handle, "Validate and publish an upload"),
         new("CancelUpload", "DELETE", "/uploads/{id}", Publish, CancelUpload.Handle, "Give up an upload"),
 
+        new("CompareAdapters", "POST", "/compatibility", Anyone, CompareAdapters.Handle, "How adapters go together, before they are merged"),
         new("RequestMerge", "POST", "/merges", Publish, RequestMerge.Handle, "Merge adapters on the kernels"),
         new("PlanMerge", "POST", "/merges/plan", Read, PlanMerge.Handle, "What a merge would do and cost"),
         new("ListMergeMethods", "GET", "/merge-methods", Anyone, ListMergeMethods.Handle, "Merge methods and their parameters"),

@@ -31,6 +31,11 @@ public static class Problems
     public static ProblemHttpResult LibraryTooLarge(int members, int limit) =>
         Create(422, "library-too-large", "The library is too large for exact comparison", $"It has {members} members; exact comparison is done up to {limit}.");
 
+    public static ProblemHttpResult ComparisonTooLarge(long bytes, long limit) =>
+        ComparisonTooLarge($"Their weights have {bytes} bytes; up to {limit} are compared on request.");
+
+    public static ProblemHttpResult ComparisonTooLarge(string detail) => Create(422, "comparison-too-large", "The adapters are too large to be compared on request", detail);
+
     public static ProblemHttpResult TooManyJobs(int limit) =>
         Create(429, "too-many-requests", "Too many jobs are waiting", $"An account may have {limit} jobs waiting or running.");
 

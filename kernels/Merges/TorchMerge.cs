@@ -1,6 +1,6 @@
-using System.Diagnostics;
 using Marketplace.Core;
 using Marketplace.Core.Merges;
+using Marketplace.Storage.Jobs;
 
 namespace Marketplace.Kernels.Merges;
 
@@ -90,9 +90,7 @@ public static class TorchMerge
         MergedModule Compute(PlannedModule module, ModuleEstimate estimate, CancellationToken token)
         {
             using var admitted = memory.Enter(estimate.PeakBytes, token);
-            var started = Stopwatch.GetTimestamp();
-            var merged = Merging.Merge(module, inputs, kernels, token);
-            return merged with { Report = merged.Report with { Seconds = Stopwatch.GetElapsedTime(started).TotalSeconds } };
+            return TimedMerge.Merge(module, inputs, kernels, token);
         }
     }
 }

@@ -52,7 +52,7 @@ public sealed class MarketplaceStorage
     /// <summary>Results of analysis.</summary>
     public DerivedStore Derived { get; }
 
-    /// <summary>Validation reports.</summary>
+    /// <summary>Validation and merge reports.</summary>
     public ReportStore Reports { get; }
 
     /// <summary>API keys.</summary>

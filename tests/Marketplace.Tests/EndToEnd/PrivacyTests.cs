@@ -28,12 +28,17 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("GetVersion", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/1"),
         new("GetVersion", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/hidden-tag"),
         new("GetReport", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main/report"),
+        new("GetMergeReport", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main/merge-report"),
+        new("GetLineage", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main/lineage"),
+        new("GetLineage", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/1/lineage?format=svg"),
         new("DownloadFile", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main/files/adapter_config.json"),
         new("SetTag", "adapter", HttpMethod.Put, a => $"/adapters/{a}/tags/mine"),
         new("DeleteTag", "adapter", HttpMethod.Delete, a => $"/adapters/{a}/tags/hidden-tag"),
         new("FindSimilar", "adapter", HttpMethod.Get, a => $"/adapters/{a}/similar"),
         new("ListAdapters", "adapter", HttpMethod.Get, a => $"/adapters?owner={a.Split('/')[0]}&q={a.Split('/')[1]}&unlisted=true"),
         new("BeginUpload", "adapter", HttpMethod.Post, _ => "/uploads", a => new BeginUploadRequest(a, [new UploadFileRequest("adapter_config.json", 1)])),
+        new("CompareAdapters", "adapter", HttpMethod.Post, _ => "/compatibility", a => new CompatibilityRequest([a, "ann/open-1"])),
+        new("CompareAdapters", "adapter", HttpMethod.Post, _ => "/compatibility", a => new CompatibilityRequest(["ann/open-1", "eve/open-3", $"{a}@1"])),
         new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRecipe("linear", [new(a)], Output)),
         new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRecipe("linear", [new("eve/open-3"), new($"{a}@1")], Output)),
         new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRecipe("linear", [new("eve/open-3")], new OutputRequest(a))),
@@ -139,7 +144,7 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         await PrivacyWorld.EndedAsync(world.Ann, "/subtractions", new SubtractionRequest("ann/hidden-1", [new("ann/open-2")], new OutputRequest("ann/derived")));
         foreach (var caller in new[] { world.Eve, stack.Anonymous })
         {
-            foreach (var route in new[] { "", "/versions", "/versions/main", "/versions/main/report", "/similar" })
+            foreach (var route in new[] { "", "/versions", "/versions/main", "/versions/main/report", "/versions/main/merge-report", "/versions/main/lineage", "/versions/main/lineage?format=svg", "/similar" })
             {
                 var answer = await caller.SendAsync(HttpMethod.Get, "/adapters/ann/derived" + route);
                 Assert.Equal(200, answer.Status);
