@@ -79,6 +79,18 @@ public sealed class TorchKernels(KernelDevice device) : IMergeKernels
     public Recompression Recompress(LowRankDelta delta, RankPolicy? policy) => TorchRecompression.Of(delta, policy, device);
 
     /// <inheritdoc/>
+    public void CountMagnitudes(LowRankDelta delta, int? upper, long[] counts)
+    {
+        using var scope = Scope();
+        var tiles = new DeltaTiles(delta, device); // the same bits as when entries are compared with the threshold
+        for (var tile = 0; tile < tiles.Count; tile++)
+        {
+            using var each = NewDisposeScope();
+            MergePrepass.Count(tiles.Tile(tile).cpu().data<float>().ToArray(), upper, counts);
+        }
+    }
+
+    /// <inheritdoc/>
     public Recompression Elementwise(ElementwiseMerge merge, IReadOnlyList<ElementwiseInput> inputs, RankPolicy policy, CancellationToken cancellation)
     {
         using var scope = Scope();

@@ -61,17 +61,18 @@ public static class TorchMerge
             var ahead = new Queue<Task<MergedModule>>();
             var next = 0;
             var flops = 0d;
+            var modules = MergePrepass.Run(plan, inputs, kernels, resources.Parallelism, cancellation).Modules;
             try
             {
-                for (var done = 0; done < plan.Modules.Length; done++)
+                for (var done = 0; done < modules.Length; done++)
                 {
-                    for (; next < plan.Modules.Length && ahead.Count < 2 * resources.Parallelism; next++)
-                        ahead.Enqueue(Start(next, scheduler, abandoned.Token));
+                    for (; next < modules.Length && ahead.Count < 2 * resources.Parallelism; next++)
+                        ahead.Enqueue(Start(modules[next], estimates.Modules[next].PeakBytes, scheduler, abandoned.Token));
                     cancellation.ThrowIfCancellationRequested();
                     var merged = ahead.Peek().GetAwaiter().GetResult();
                     ahead.Dequeue();
                     flops += estimates.Modules[done].Flops;
-                    progress?.Invoke(new(done + 1, plan.Modules.Length, merged.Module.Name, flops / estimates.Flops));
+                    progress?.Invoke(new(done + 1, modules.Length, merged.Module.Name, flops / estimates.Flops));
                     yield return merged;
                 }
             }
@@ -83,14 +84,14 @@ public static class TorchMerge
             }
         }
 
-        Task<MergedModule> Start(int module, TaskScheduler scheduler, CancellationToken token) =>
-            Task.Factory.StartNew(() => Compute(module, token), token, TaskCreationOptions.None, scheduler);
+        Task<MergedModule> Start(PlannedModule module, long bytes, TaskScheduler scheduler, CancellationToken token) =>
+            Task.Factory.StartNew(() => Compute(module, bytes, token), token, TaskCreationOptions.None, scheduler);
 
-        MergedModule Compute(int module, CancellationToken token)
+        MergedModule Compute(PlannedModule module, long bytes, CancellationToken token)
         {
-            using var admitted = memory.Enter(estimates.Modules[module].PeakBytes, token);
+            using var admitted = memory.Enter(bytes, token);
             var started = Stopwatch.GetTimestamp();
-            var merged = Merging.Merge(plan.Modules[module], inputs, kernels, token);
+            var merged = Merging.Merge(module, inputs, kernels, token);
             return merged with { Report = merged.Report with { Seconds = Stopwatch.GetElapsedTime(started).TotalSeconds } };
         }
     }

@@ -10,7 +10,11 @@ namespace Marketplace.Core.Merges;
 /// <param name="Parameters">Its parameters at this module.</param>
 /// <param name="InputParameters">The same for each input, with what it has of its own.</param>
 public sealed record PlannedNode(
-    MergeNode Node, ImmutableArray<double> Weights, ParameterValues Parameters, ImmutableArray<ParameterValues> InputParameters);
+    MergeNode Node, ImmutableArray<double> Weights, ParameterValues Parameters, ImmutableArray<ParameterValues> InputParameters)
+{
+    /// <summary>For each input the magnitude from which on its entries are kept, where that follows from all modules; empty before <see cref="MergePrepass"/>.</summary>
+    public ImmutableArray<double?> Thresholds { get; init; } = [];
+}
 
 /// <summary>What has to be computed for one module.</summary>
 /// <param name="Module">Name, kind and shape. Its rank is the sum of the ranks of the adapters that have it, its scaling 1.</param>
@@ -103,6 +107,8 @@ public sealed record MergePlan(MergeGraph Graph, ImmutableArray<PlannedModule> M
     // Weights that a method can't use are found before anything is computed: they may differ from module to module.
     private static void Check(List<MergeProblem> found, MergeNode node, int index, MergePlan plan, IReadOnlyList<Adapter> inputs)
     {
+        if (MergePrepass.Refuse([.. plan.Modules.Select(m => m.Nodes[index])]) is { } impossible)
+            found.Add(new(MergeProblem.WeightsInvalid, impossible, Place: node.Place));
         foreach (var module in plan.Modules)
         {
             var planned = module.Nodes[index];
