@@ -41,18 +41,10 @@ public class MergeEstimateTests
     }
 
     [Fact]
-    public void Nested_recipes_add_up_by_class()
+    public void Nested_recipes_add_up()
     {
-        var recipe = new MergeRecipe
-        {
-            Method = "linear",
-            Rank = 4,
-            Inputs =
-            [
-                new() { Adapter = "0" },
-                new() { Recipe = new MergeRecipe { Method = "ties", Rank = 8, Inputs = [new() { Adapter = "1" }, new() { Adapter = "0" }] } },
-            ],
-        };
+        var ties = new MergeRecipe("ties", [new("1"), new("0")], Rank: 8);
+        var recipe = new MergeRecipe("linear", [new("0"), new(Recipe: ties)], Rank: 4);
         var estimate = Of(recipe, Adapter(16, 1024), Adapter(8, 1024));
         Assert.Equal(2, estimate.Nodes.Length);
         Assert.True(estimate.Flops >= estimate.Nodes.Sum(n => n.Flops));
