@@ -2,6 +2,7 @@ using Marketplace.Core;
 using Marketplace.Core.Algebra;
 using Marketplace.Core.Formats;
 using Marketplace.Core.Merges;
+using Xunit;
 
 namespace Marketplace.Tests.Merges;
 
