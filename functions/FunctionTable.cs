@@ -46,6 +46,8 @@ public static class FunctionTable
 
         new("CompareAdapters", "POST", "/compatibility", Anyone, CompareAdapters.Handle, "How adapters go together, before they are merged"),
         new("RequestMerge", "POST", "/merges", Publish, RequestMerge.Handle, "Merge adapters on the kernels"),
+        new("PlanMerge", "POST", "/merges/plan", Read, PlanMerge.Handle, "What a merge would do and cost"),
+        new("ListMergeMethods", "GET", "/merge-methods", Anyone, ListMergeMethods.Handle, "Merge methods and their parameters"),
         new("RequestSubtraction", "POST", "/subtractions", Publish, RequestSubtraction.Handle, "Subtract general knowledge from an adapter"),
         new("RequestClustering", "POST", "/clusterings", Publish, RequestClustering.Handle, "Cluster a base model's library"),
         new("ListClusterings", "GET", "/clusterings", Anyone, ListClusterings.Handle, "Cluster snapshots of a library, newest first"),

@@ -47,6 +47,8 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
 
     public Task<JobView> RequestMerge(MergeRecipe request, CancellationToken ct) => Connection.Post<JobView>("merges", request, ct);
 
+    public Task<MergePlanView> PlanMerge(MergeRecipe request, CancellationToken ct) => Connection.Post<MergePlanView>("merges/plan", request, ct);
+
     public Task<JobView> RequestSubtraction(SubtractionRequest request, CancellationToken ct) => Connection.Post<JobView>("subtractions", request, ct);
 
     public Task<JobView> RequestClustering(ClusteringRequest request, CancellationToken ct) => Connection.Post<JobView>("clusterings", request, ct);

@@ -45,6 +45,7 @@ internal static class MarketplaceCommand
         SubtractCommand.Create(),
         CompareCommand.Create(),
         MergeCommand.Create(),
+        MethodsCommand.Create(),
         JobCommand.Create(),
         UnlistCommand.Create(),
         BaseModelsCommand.Create(),

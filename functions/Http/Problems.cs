@@ -25,6 +25,9 @@ public static class Problems
 
     public static ProblemHttpResult BaseMismatch(string detail) => Create(422, "base-mismatch", "The adapters do not belong to one known base model", detail);
 
+    public static ProblemHttpResult NotMergeable(IReadOnlyList<IssueView> issues) =>
+        Create(422, "not-mergeable", "The adapters can't be merged as asked", string.Join(' ', issues.Select(i => i.Message)), issues);
+
     public static ProblemHttpResult LibraryTooLarge(int members, int limit) =>
         Create(422, "library-too-large", "The library is too large for exact comparison", $"It has {members} members; exact comparison is done up to {limit}.");
 

@@ -22,13 +22,14 @@ public static class KMeans
     /// <param name="k">Number of clusters, 1 … n.</param>
     /// <param name="seed">Seed of the random starts.</param>
     /// <param name="starts">Number of starts.</param>
-    public static Partition Run(Matrix points, int k, ulong seed = 42, int starts = 10)
+    /// <param name="stream">What the partition is for: uses of one seed for different things draw different numbers.</param>
+    public static Partition Run(Matrix points, int k, ulong seed = 42, int starts = 10, string stream = "k-means")
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(k, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(k, points.Rows);
         ArgumentOutOfRangeException.ThrowIfLessThan(starts, 1);
         return Enumerable.Range(0, starts)
-            .Select(start => Lloyd(points, Seed(points, k, new Philox(seed, $"k-means start {start}"))))
+            .Select(start => Lloyd(points, Seed(points, k, new Philox(seed, $"{stream} start {start}"))))
             .MinBy(p => p.Inertia)!;
     }
 

@@ -22,13 +22,33 @@ public sealed class Philox
     /// <param name="stream">What the numbers are for, such as a method and the name of a tensor.</param>
     public Philox(ulong seed, string stream)
     {
-        var text = Encoding.UTF8.GetBytes(stream);
-        var input = new byte[8 + text.Length];
-        BinaryPrimitives.WriteUInt64LittleEndian(input, seed);
-        text.CopyTo(input, 8);
-        var hash = SHA256.HashData(input);
-        key0 = BinaryPrimitives.ReadUInt32LittleEndian(hash);
-        key1 = BinaryPrimitives.ReadUInt32LittleEndian(hash.AsSpan(4));
+        (key0, key1) = Keys(seed, stream);
+    }
+
+    /// <summary>
+    /// Words of a stream at any place: fills <paramref name="words"/> with what <see cref="NextUInt32"/> gives from its call number
+    /// <paramref name="firstWord"/> on, counted from 0. So the word that belongs to an entry of a tensor depends on the entry's index alone, and tiles may be
+    /// filled in any order.
+    /// </summary>
+    /// <param name="seed">The user's seed.</param>
+    /// <param name="stream">What the numbers are for.</param>
+    /// <param name="firstWord">Number of the first word.</param>
+    /// <param name="words">Where the words go.</param>
+    public static void Fill(ulong seed, string stream, long firstWord, Span<uint> words)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(firstWord);
+        var (key0, key1) = Keys(seed, stream);
+        Span<uint> block = stackalloc uint[4];
+        var counter = (ulong)firstWord / 4;
+        var skip = (int)(firstWord % 4);
+        for (var i = 0; i < words.Length; counter++, skip = 0)
+        {
+            (block[0], block[1], block[2], block[3]) = ((uint)counter, (uint)(counter >> 32), 0, 0);
+            Encrypt(block, key0, key1);
+            var used = Math.Min(4 - skip, words.Length - i);
+            block.Slice(skip, used).CopyTo(words[i..]);
+            i += used;
+        }
     }
 
     /// <summary>32 random bits.</summary>
@@ -53,6 +73,16 @@ public sealed class Philox
 
     /// <summary>A number in 0 … <paramref name="count"/> − 1.</summary>
     public int NextIndex(int count) => (int)(NextDouble() * count);
+
+    private static (uint Key0, uint Key1) Keys(ulong seed, string stream)
+    {
+        var text = Encoding.UTF8.GetBytes(stream);
+        var input = new byte[8 + text.Length];
+        BinaryPrimitives.WriteUInt64LittleEndian(input, seed);
+        text.CopyTo(input, 8);
+        var hash = SHA256.HashData(input);
+        return (BinaryPrimitives.ReadUInt32LittleEndian(hash), BinaryPrimitives.ReadUInt32LittleEndian(hash.AsSpan(4)));
+    }
 
     /// <summary>The ten rounds: turns a counter of four words into four random words, in place.</summary>
     internal static void Encrypt(Span<uint> c, uint key0, uint key1)

@@ -3,7 +3,7 @@ namespace Marketplace.Core.Merges;
 /// <summary>Which entries of each input's ΔW are kept before they are combined. p is the density, N the number of entries.</summary>
 public enum Sparsifier
 {
-    /// <summary>All.</summary>
+    /// <summary>All, whatever the density.</summary>
     None,
 
     /// <summary>The ⌊p·N⌋ largest by magnitude, the first of equals in row order.</summary>
@@ -12,10 +12,15 @@ public enum Sparsifier
     /// <summary>Each with probability p (DARE).</summary>
     Random,
 
-    /// <summary>Without the ⌊γ·N⌋ largest, and of the rest the largest until p·N are kept (Model Breadcrumbs).</summary>
+    /// <summary>
+    /// Without the ⌊γ·N⌋ largest, and of the rest the ⌊p·N⌋ largest; where fewer would remain, fewer of the largest are left out (Model Breadcrumbs).
+    /// </summary>
     Outliers,
 
-    /// <summary>Each with a probability that rises with its rank by magnitude within its row, from p − ε to p + ε (DELLA).</summary>
+    /// <summary>
+    /// Each with a probability that rises with its rank by magnitude within its row, from p − ε to p + ε; among equals the first ranks lowest, and in a row of
+    /// one entry the probability is p + ε (DELLA).
+    /// </summary>
     RankedRandom,
 }
 
@@ -25,10 +30,10 @@ public enum Rescaling
     /// <summary>Not at all.</summary>
     None,
 
-    /// <summary>Each divided by its probability of being kept, so that the expectation is the original.</summary>
+    /// <summary>Each divided by its probability of being kept, so that the expectation is the original; where no chance decides, nothing is rescaled.</summary>
     Unbiased,
 
-    /// <summary>All multiplied so that Σ|xᵢ| is what it was (mergekit).</summary>
+    /// <summary>All multiplied so that Σ|xᵢ| is what it was (mergekit); not if all were dropped.</summary>
     L1,
 }
 
@@ -41,10 +46,13 @@ public enum Combination
     /// <summary>For each entry a sign is elected, and the inputs that agree with it are averaged (TIES).</summary>
     Ties,
 
-    /// <summary>Entries of largest variance, weights by energy, minority signs erased (SCE).</summary>
+    /// <summary>
+    /// Entries of largest variance, weights by energy, minority signs erased (SCE). The inputs' own weights are not looked at. Where no entry varies over the
+    /// inputs there is nothing to select by, and all are kept.
+    /// </summary>
     Sce,
 
-    /// <summary>Entries that one input alone changes are kept whole, shared ones averaged (RAM).</summary>
+    /// <summary>Entries that one input alone changes are kept whole, shared ones averaged over those that change them (RAM). Weights are not looked at.</summary>
     Ram,
 }
 
@@ -64,6 +72,9 @@ public enum TiesDivisor
 /// <summary>An element-wise merge, as a value: what the reference and the kernels both carry out.</summary>
 public sealed record ElementwiseMerge
 {
+    /// <summary>For SCE: the least that weighted values are divided by, since inputs of hardly any energy would otherwise count in full.</summary>
+    public const double SmallestSceDivisor = 1e-6;
+
     /// <summary>Which entries are kept.</summary>
     public Sparsifier Sparsifier { get; init; }
 
@@ -73,7 +84,7 @@ public sealed record ElementwiseMerge
     /// <summary>How the inputs become one.</summary>
     public Combination Combination { get; init; }
 
-    /// <summary>For <see cref="Combination.Sum"/>: whether to divide by Σ wₑ.</summary>
+    /// <summary>For <see cref="Combination.Sum"/>: whether to divide by Σ wₑ over all inputs, those of ΔW = 0 too.</summary>
     public bool Normalize { get; init; }
 
     /// <summary>For TIES: whether the sign is elected on wₑ·xₑ rather than on xₑ.</summary>
@@ -85,10 +96,10 @@ public sealed record ElementwiseMerge
     /// <summary>For TIES: whether a vote that ends in a draw elects + (libraries) rather than nothing (the paper).</summary>
     public bool DrawIsPositive { get; init; } = true;
 
-    /// <summary>For TIES: what the sum is divided by.</summary>
+    /// <summary>For TIES: what the sum of agreeing wₑ·xₑ is divided by; by nothing where that is zero.</summary>
     public TiesDivisor Divisor { get; init; }
 
-    /// <summary>For SCE: share of entries, by their variance over the inputs, that are kept.</summary>
+    /// <summary>For SCE: of the entries that vary over the inputs, the share that is kept, those of largest variance; 1 keeps all entries.</summary>
     public double SelectTopK { get; init; } = 1;
 
     /// <summary>For RAM: magnitudes up to this count as unchanged.</summary>
@@ -110,7 +121,10 @@ public sealed record ElementwiseMerge
 /// <param name="Density">p in (0, 1].</param>
 /// <param name="Gamma">γ, for <see cref="Sparsifier.Outliers"/>.</param>
 /// <param name="Epsilon">ε, for <see cref="Sparsifier.RankedRandom"/>.</param>
-/// <param name="Threshold">For <see cref="Sparsifier.Magnitude"/>: magnitudes from here on are kept, in place of a number that follows from the density; for thresholds over all modules.</param>
+/// <param name="Threshold">
+/// For <see cref="Sparsifier.Magnitude"/>: entries are kept whose magnitude, rounded to float32, is at least this, in place of a number that follows from the
+/// density; for thresholds over all modules, which are float32 numbers.
+/// </param>
 /// <param name="Seed">The recipe's seed.</param>
 /// <param name="Stream">Names the stream of random numbers: method, input's content and module.</param>
 public sealed record ElementwiseInput(

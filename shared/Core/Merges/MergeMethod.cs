@@ -57,7 +57,9 @@ public sealed record MergeMethod(string Name, MethodClass Class, string Summary,
     /// <summary>Whether inputs may have weights.</summary>
     public bool Weighted { get; init; } = true;
 
-    /// <summary>Looks at the weights and parameters of one module before anything is computed; why they can't be used, or null.</summary>
+    /// <summary>
+    /// Looks at the weights of one module, and the parameters as they hold for one of its inputs, before anything is computed; why they can't be used, or null.
+    /// </summary>
     public Func<ImmutableArray<double>, ParameterValues, string?> Refuse { get; init; } = (_, _) => null;
 
     /// <summary>The parameter of that name, or null.</summary>

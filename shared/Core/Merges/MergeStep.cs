@@ -32,8 +32,17 @@ public sealed class ParameterValues
     /// <exception cref="InvalidOperationException">It has no value.</exception>
     public string Choice(string name) => Value(name)?.Word ?? throw Missing(name);
 
+    /// <summary>Whether the method has a parameter of that name.</summary>
+    public bool Has(string name) => method.Parameter(name) is not null;
+
     /// <summary>These values, overridden by those of one input.</summary>
     public ParameterValues With(ImmutableDictionary<string, RecipeValue> own) => own.IsEmpty ? this : new(method, given.SetItems(own));
+
+    /// <summary>The same given values as another method reads them, with its own defaults; those that it doesn't know are of no account.</summary>
+    internal ParameterValues For(MergeMethod other) => new(other, given);
+
+    /// <summary>What the recipe or the input says, without defaults.</summary>
+    internal RecipeValue? Given(string name) => given.GetValueOrDefault(name);
 
     private RecipeValue? Value(string name) =>
         given.GetValueOrDefault(name) ?? (method.Parameter(name) ?? throw new InvalidOperationException($"{method.Name} has no parameter '{name}'.")).Default;
@@ -47,7 +56,9 @@ public sealed class ParameterValues
 /// <param name="Parameters">The parameters as they hold for this input.</param>
 /// <param name="Scaling">s that is folded into B: B ∕ s is what the adapter's file holds. 1 for a nested recipe.</param>
 /// <param name="Key">Names the input's content, so that random masks follow the input and not its place; see <see cref="Philox"/>.</param>
-public sealed record StepInput(LowRankDelta? Delta, double Weight, ParameterValues Parameters, double Scaling = 1, string Key = "");
+/// <param name="Threshold">The magnitude from which on its entries are kept, where that follows from all modules; see <see cref="MergePrepass"/>.</param>
+public sealed record StepInput(
+    LowRankDelta? Delta, double Weight, ParameterValues Parameters, double Scaling = 1, string Key = "", double? Threshold = null);
 
 /// <summary>One module of one merge: everything that a method's formula needs.</summary>
 /// <param name="Module">The module; its rank is the sum of the inputs' ranks.</param>

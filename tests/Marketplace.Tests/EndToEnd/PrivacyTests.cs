@@ -42,6 +42,9 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRecipe("linear", [new(a)], Output)),
         new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRecipe("linear", [new("eve/open-3"), new($"{a}@1")], Output)),
         new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRecipe("linear", [new("eve/open-3")], new OutputRequest(a))),
+        new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRecipe("linear", [new("eve/open-3"), new(Recipe: new("cat", [new(a)]))], Output)),
+        new("PlanMerge", "adapter", HttpMethod.Post, _ => "/merges/plan", a => new MergeRecipe("linear", [new(a)])),
+        new("PlanMerge", "adapter", HttpMethod.Post, _ => "/merges/plan", a => new MergeRecipe("linear", [new("eve/open-3"), new(Recipe: new("cat", [new(a)]))])),
         new("RequestSubtraction", "adapter", HttpMethod.Post, _ => "/subtractions", a => new SubtractionRequest(a, [new("eve/open-3")], Output)),
         new("RequestSubtraction", "adapter", HttpMethod.Post, _ => "/subtractions", a => new SubtractionRequest("eve/open-3", [new(a)], Output)),
         new("RequestSubtraction", "adapter", HttpMethod.Post, _ => "/subtractions", a => new SubtractionRequest("eve/open-3", [new("ann/open-1")], new OutputRequest(a))),
@@ -68,6 +71,7 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("GetClustering", "snapshot", HttpMethod.Get, s => $"/clusterings/{s}"),
         new("RevokeKey", "key", HttpMethod.Delete, k => $"/keys/{k}"),
 
+        new("ListMergeMethods", Listed, HttpMethod.Get, _ => "/merge-methods"),
         new("Health", Listed, HttpMethod.Get, _ => "/health"),
         new("WhoAmI", Listed, HttpMethod.Get, _ => "/whoami"),
         new("ListJobs", Listed, HttpMethod.Get, _ => "/jobs"),

@@ -150,6 +150,13 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
         },
         ["comparison-too-large"] = async stack =>
             (await stack.Anonymous.SendAsync(HttpMethod.Post, "/compatibility", new CompatibilityRequest(["ann/crowd-4", "ann/crowd-5", "ann/crowd-6"]))).Problem(422, "comparison-too-large"),
+        ["not-mergeable"] = async stack =>
+        {
+            var owner = await stack.AccountAsync("ann");
+            var recipe = new MergeRecipe("linear", [new("ann/one"), new("ann/one", Weight: -1)]);
+            var problem = (await owner.SendAsync(HttpMethod.Post, "/merges/plan", recipe)).Problem(422, "not-mergeable");
+            Assert.Equal("weights-invalid", Assert.Single(problem.Issues!).Code);
+        },
         ["too-many-requests"] = async stack =>
         {
             var busy = await stack.AccountAsync("busy");
