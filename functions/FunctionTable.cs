@@ -34,6 +34,7 @@ public static class FunctionTable
         new("GetMergeReport", "GET", "/adapters/{owner}/{name}/versions/{revision}/merge-report", Anyone, GetMergeReport.Handle, "What became of the merge that made a version"),
         new("GetLineage", "GET", "/adapters/{owner}/{name}/versions/{revision}/lineage", Anyone, GetLineage.Handle, "What a version was made of, down to the trained adapters"),
         new("DownloadFile", "GET", "/adapters/{owner}/{name}/versions/{revision}/files/{**path}", Anyone, DownloadFile.Handle, "Redirect to a file's bytes"),
+        new("GetRank", "GET", "/adapters/{owner}/{name}/versions/{revision}/ranks/{rank}", Anyone, GetRank.Handle, "A version truncated to a smaller rank: files and what is lost"),
         new("SetTag", "PUT", "/adapters/{owner}/{name}/tags/{tag}", Publish, SetTag.Handle, "Name a version"),
         new("DeleteTag", "DELETE", "/adapters/{owner}/{name}/tags/{tag}", Publish, DeleteTag.Handle, "Forget a version's name"),
         new("FindSimilar", "GET", "/adapters/{owner}/{name}/similar", Anyone, FindSimilar.Handle, "Nearest adapters of the same base model"),

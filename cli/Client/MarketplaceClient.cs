@@ -28,6 +28,8 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
 
     public Task<VersionView> GetVersion(AdapterReference adapter, CancellationToken ct) => Connection.Get<VersionView>(adapter.VersionRoute, ct);
 
+    public Task<RankView> GetRank(AdapterReference adapter, int rank, CancellationToken ct) => Connection.Get<RankView>($"{adapter.VersionRoute}/ranks/{rank}", ct);
+
     public Task<JsonElement> GetReport(AdapterReference adapter, CancellationToken ct) => Connection.Get<JsonElement>($"{adapter.VersionRoute}/report", ct);
 
     public Task<MergeReportView> GetMergeReport(AdapterReference adapter, CancellationToken ct) => Connection.Get<MergeReportView>($"{adapter.VersionRoute}/merge-report", ct);

@@ -28,6 +28,9 @@ public static class Problems
     public static ProblemHttpResult NotMergeable(IReadOnlyList<IssueView> issues) =>
         Create(422, "not-mergeable", "The adapters can't be merged as asked", string.Join(' ', issues.Select(i => i.Message)), issues);
 
+    public static ProblemHttpResult RankNotAvailable(string adapter, IReadOnlyList<IssueView> issues) =>
+        Create(422, "rank-not-available", "The adapter can't be truncated", $"'{adapter}' is to be had at its own rank only. {string.Join(' ', issues.Select(i => i.Message))}", issues);
+
     public static ProblemHttpResult LibraryTooLarge(int members, int limit) =>
         Create(422, "library-too-large", "The library is too large for exact comparison", $"It has {members} members; exact comparison is done up to {limit}.");
 

@@ -23,7 +23,7 @@ public sealed class MarketplaceStorage
         var signer = new SasSigner(blobs, Clock);
         Content = new ContentStore(Container("content"), signer, Clock);
         Staging = new StagingStore(Container("staging"), signer);
-        Derived = new DerivedStore(Container("derived"));
+        Derived = new DerivedStore(Container("derived"), signer, Clock);
         Reports = new ReportStore(Container("reports"));
         Keys = new KeyStore(Named("keys"), Clock);
         Publishers = new PublisherStore(Named("publishers"), Clock);

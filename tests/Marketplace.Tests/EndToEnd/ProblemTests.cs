@@ -142,6 +142,14 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
             (await owner.SendAsync(HttpMethod.Get, "/adapters/ann/unresolved/similar")).Problem(422, "base-mismatch");
             (await owner.SendAsync(HttpMethod.Post, "/compatibility", new CompatibilityRequest(["ann/one", "ann/other-base"]))).Problem(422, "base-mismatch");
         },
+        ["rank-not-available"] = async stack =>
+        {
+            var owner = await stack.AccountAsync("ann");
+            var files = new[] { "adapter_config.json", "adapter_model.safetensors" }.ToDictionary(n => n, n => File.ReadAllBytes(Path.Combine(Fixtures.Adapter("llama/dora"), n)));
+            await owner.PublishedAsync("ann/dora", files);
+            var issues = (await owner.SendAsync(HttpMethod.Get, "/adapters/ann/dora/versions/main/ranks/1")).Problem(422, "rank-not-available").Issues!;
+            Assert.Contains(issues, i => i.Code == "dora-not-mergeable" && i.Path!.EndsWith("_proj", StringComparison.Ordinal));
+        },
         ["library-too-large"] = async stack =>
         {
             var owner = await stack.AccountAsync("ann");

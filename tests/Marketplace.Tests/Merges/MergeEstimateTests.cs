@@ -41,23 +41,13 @@ public class MergeEstimateTests
     }
 
     [Fact]
-    public void Nested_recipes_add_up_by_class()
+    public void Nested_recipes_add_up()
     {
-        var recipe = new MergeRecipe
-        {
-            Method = "linear",
-            Rank = 4,
-            Inputs =
-            [
-                new() { Adapter = "0" },
-                new() { Recipe = new MergeRecipe { Method = "ties", Rank = 8, Inputs = [new() { Adapter = "1" }, new() { Adapter = "0" }] } },
-            ],
-        };
+        var ties = new MergeRecipe("ties", [new("1"), new("0")], Rank: 8);
+        var recipe = new MergeRecipe("linear", [new("0"), new(Recipe: ties)], Rank: 4);
         var estimate = Of(recipe, Adapter(16, 1024), Adapter(8, 1024));
-        Assert.Equal([MethodClass.Linear, MethodClass.Elementwise], estimate.Classes.Select(c => c.Class));
-        Assert.All(estimate.Classes, c => Assert.Equal(1, c.Merges));
-        Assert.True(estimate.Flops >= estimate.Classes.Sum(c => c.Flops));
-        Assert.True(estimate.PeakBytes > estimate.Classes.Max(c => c.PeakBytes));
+        Assert.Equal(2, estimate.Nodes.Length);
+        Assert.True(estimate.Flops >= estimate.Nodes.Sum(n => n.Flops));
         Assert.StartsWith("entries of ΔW in tiles, rank 8 by subspace iteration; from the factors: QR of rank 24", estimate.Modules[0].Path, StringComparison.Ordinal);
         Assert.Equal(8 * 4 * 2048, estimate.ResultBytes);
     }

@@ -49,7 +49,7 @@ internal static class Lego
         if (units.Rows == 0)
             return BasisSource.Nothing(step, kernels);
         var k = Math.Min(step.Rank?.Rank ?? sources.Max(), units.Rows);
-        var partition = k == units.Rows ? null : KMeans.Run(units, k, step.Seed, Starts, $"lego {step.Module.Name}");
+        var partition = k == units.Rows ? null : KMeans.Run(Coordinates(units, kernels), k, step.Seed, Starts, $"lego {step.Module.Name}");
         var means = partition is null ? units : Means(units, partition, step.Parameters.Choice("parameter_reweighting"));
         var output = step.Parameters.Flag("output_reweighting") ? Math.Sqrt(sources.Average() / k) : 1;
         var (b, a) = (new Matrix(step.Module.Out, means.Rows), new Matrix(means.Rows, step.Module.In));
@@ -79,6 +79,11 @@ internal static class Lego
         units.Sort((x, y) => x.AsSpan().SequenceCompareTo(y));
         return (new(units.Count, step.Module.In + step.Module.Out, [.. units.SelectMany(u => u)]), sources.ToImmutable());
     }
+
+    // The units in a basis of what they span, which has their distances in few numbers. The product is Core's own: equal units must stay equal to the bit.
+    private static Matrix Coordinates(Matrix units, IMergeKernels kernels) => units.Rows >= units.Columns
+        ? units
+        : MatrixMath.Times(units, kernels.Qr(MatrixMath.Transpose(units)).Q);
 
     private static IEnumerable<double[]> Units(MergeStep step, StepInput input, LowRankDelta delta, IMergeKernels kernels)
     {
