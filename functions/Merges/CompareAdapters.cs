@@ -41,7 +41,7 @@ public static class CompareAdapters
             return Problems.ComparisonTooLarge(bytes, options.Value.MaxComparedBytes);
         using var adapters = await reader.OpenAllAsync(inputs, cancellationToken);
         if (Work(adapters) > options.Value.MaxComparedWork)
-            return Problems.ComparisonTooLarge("Too many ranks meet in their modules; compare fewer adapters at a time.");
+            return Problems.ComparisonTooLarge("Too many ranks meet in their modules: fewer adapters, or ones of smaller ranks, are compared on request.");
         var report = CompatibilityReport.Of(adapters, [.. inputs.Select(i => i.Name)], request.Rank, cancellation: cancellationToken);
         return TypedResults.Ok(new CompatibilityView(
             baseModel!, [.. inputs.Select(i => new VersionReference(i.Adapter, i.Number, i.VersionId))], report,

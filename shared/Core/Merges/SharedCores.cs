@@ -47,7 +47,7 @@ internal sealed class SharedCores
 
     /// <summary>
     /// |AᵢAⱼᵀ|₂ ∕ (|Aᵢ|₂·|Aⱼ|₂) of the factors as they are stored (Orthogonal Adaptation, arXiv 2312.02432): 0 where the two adapters read
-    /// orthogonal directions of the input, 1 where they share the strongest one. 0 if a factor vanishes.
+    /// orthogonal directions of the input, 1 where they share the strongest one. 0 if a factor vanishes. What <see cref="Merges.Crosstalk"/> computes from A, here from the QR that is there already.
     /// </summary>
     /// <param name="i">One adapter.</param>
     /// <param name="j">The other.</param>

@@ -76,6 +76,8 @@ public sealed class CompatibilityTests
         var expected = deltas.ConvertAll(d => Spectral(Dense.Product(d.One.A, Transpose(d.Two.A))) / (Spectral(DenseOf(d.One.A)) * Spectral(DenseOf(d.Two.A))));
         Assert.Equal(expected.Max(), pair.Crosstalk!.Value, 1e-12);
         Assert.Equal(modules[expected.IndexOf(expected.Max())], pair.Crosstalk.Module);
+        // The same quantity that is computed from A alone where adapters are trained apart.
+        Assert.Equal(deltas.Max(d => Crosstalk.Of(d.One.A, d.Two.A)), pair.Crosstalk.Value, 1e-12);
     }
 
     [Fact]
