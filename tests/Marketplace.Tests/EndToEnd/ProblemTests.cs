@@ -134,6 +134,14 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
             (await owner.SendAsync(HttpMethod.Post, "/merges", Merge("ann/x", "ann/one", "ann/unresolved"))).Problem(422, "base-mismatch");
             (await owner.SendAsync(HttpMethod.Get, "/adapters/ann/unresolved/similar")).Problem(422, "base-mismatch");
         },
+        ["subspace-exhausted"] = async stack =>
+        {
+            var owner = await stack.AccountAsync("ann");
+            var first = new AllocateSubspacesRequest("ann/x", StackAdapters.BaseModel, 5, [new("wide", 64), new("narrow", 8)]);
+            await owner.PostAsync<AllocateSubspacesResponse>("/base-models/subspaces", first, 200);
+            var problem = (await owner.SendAsync(HttpMethod.Post, "/base-models/subspaces", first with { Adapter = "ann/y" })).Problem(409, "subspace-exhausted");
+            Assert.Contains("narrow", problem.Detail, StringComparison.Ordinal);
+        },
         ["library-too-large"] = async stack =>
         {
             var owner = await stack.AccountAsync("ann");
