@@ -1,4 +1,8 @@
 using System.Reflection;
 using BenchmarkDotNet.Running;
+using Marketplace.Benchmarks;
 
-BenchmarkSwitcher.FromAssembly(Assembly.GetExecutingAssembly()).Run(args);
+if (args is ["merge", .. var rest])
+    MergeBenchmark.Run(rest);
+else
+    BenchmarkSwitcher.FromAssembly(Assembly.GetExecutingAssembly()).Run(args);

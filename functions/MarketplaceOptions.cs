@@ -39,6 +39,14 @@ public sealed class MarketplaceOptions
     [Range(2, 10_000)]
     public int MaxExactLibrary { get; init; } = 256;
 
+    /// <summary>Bytes of weights up to which adapters are compared on request.</summary>
+    [Range(1, long.MaxValue)]
+    public long MaxComparedBytes { get; init; } = 1L << 30;
+
+    /// <summary>Multiplications up to which adapters are compared on request; they grow with the cube of the ranks that meet in a module.</summary>
+    [Range(1, double.MaxValue)]
+    public double MaxComparedWork { get; init; } = 20e9;
+
     /// <summary>How long the address of a download works.</summary>
     public TimeSpan DownloadLifetime { get; init; } = TimeSpan.FromMinutes(15);
 

@@ -37,18 +37,21 @@ public sealed class KernelDevice
     public static void UseOneThread() => set_num_threads(1);
 
     /// <summary>Copies a matrix to the device; the tensor belongs to the current scope.</summary>
-    public Tensor Upload(Matrix matrix)
-    {
-        using var host = tensor(matrix.Values, [matrix.Rows, matrix.Columns], ScalarType.Float64);
-        return host.to(type, device, copy: true);
-    }
+    public Tensor Upload(Matrix matrix) => Upload(matrix, type);
+
+    /// <summary>Copies a matrix to the device in float32, which entries of ΔW are computed in.</summary>
+    public Tensor UploadSingle(Matrix matrix) => Upload(matrix, ScalarType.Float32);
+
+    /// <summary>The same tensor, or a copy, in the device's precision.</summary>
+    public Tensor ToPrecision(Tensor tensor) => tensor.to(type, device);
 
     /// <summary>Copies a two-dimensional tensor back.</summary>
     public static Matrix Download(Tensor tensor)
     {
-        var matrix = new Matrix(checked((int)tensor.shape[0]), checked((int)tensor.shape[1]));
-        CopyTo(tensor, matrix.Values);
-        return matrix;
+        var (rows, columns) = (checked((int)tensor.shape[0]), checked((int)tensor.shape[1]));
+        var values = GC.AllocateUninitializedArray<double>(checked(rows * columns));
+        CopyTo(tensor, values);
+        return new Matrix(rows, columns, values);
     }
 
     /// <summary>Copies a one-dimensional tensor back.</summary>
@@ -57,6 +60,16 @@ public sealed class KernelDevice
         var values = new double[tensor.numel()];
         CopyTo(tensor, values);
         return values;
+    }
+
+    private Tensor Upload(Matrix matrix, ScalarType to)
+    {
+        var host = empty(matrix.Rows, matrix.Columns, dtype: ScalarType.Float64);
+        host.data<double>().CopyFrom(matrix.Values);
+        if (to == ScalarType.Float64 && device.type == DeviceType.CPU)
+            return host;
+        using (host)
+            return host.to(to, device);
     }
 
     private static void CopyTo(Tensor tensor, double[] values)

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Marketplace.Kernels.Merges;
 using Marketplace.Storage;
 using Marketplace.Storage.Hosting;
@@ -14,7 +15,7 @@ namespace Marketplace.Kernels;
 /// </summary>
 public static class KernelHost
 {
-    /// <summary>Builds the host. Settings: section <c>Storage</c>, <c>ASPNETCORE_URLS</c> for the health probe.</summary>
+    /// <summary>Builds the host. Settings: section <c>Storage</c>; <c>Marketplace:Kernels:Device</c> (cpu or cuda), <c>Marketplace:Kernels:MemoryBytes</c>; <c>ASPNETCORE_URLS</c> for the health probe.</summary>
     public static WebApplication Build(string[] args)
     {
         var builder = WebApplication.CreateBuilder(args);
@@ -27,7 +28,17 @@ public static class KernelHost
             ? KernelDevice.Find(asked) ?? throw new InvalidOperationException($"This process has no device '{asked}'.")
             : KernelDevice.Find("cuda") ?? KernelDevice.Cpu;
         // One CUDA device computes one module after the other; processors compute them side by side.
-        builder.Services.AddSingleton(new MergeResources(device, device == KernelDevice.Cpu ? Environment.ProcessorCount : 1));
+        var resources = new MergeResources(device, device == KernelDevice.Cpu ? Environment.ProcessorCount : 1);
+        if (builder.Configuration["Marketplace:Kernels:MemoryBytes"] is { Length: > 0 } limit)
+        {
+            resources = resources with
+            {
+                MemoryBytes = long.TryParse(limit, NumberStyles.None, CultureInfo.InvariantCulture, out var bytes) && bytes > 0
+                    ? bytes : throw new InvalidOperationException($"Marketplace:Kernels:MemoryBytes is a number of bytes, not '{limit}'."),
+            };
+        }
+
+        builder.Services.AddSingleton(resources);
         builder.Services.AddSingleton<MergeJobs>();
         builder.Services.AddHostedService<KernelConsumer>();
         builder.Services.AddParentWatch(builder.Configuration);

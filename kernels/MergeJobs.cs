@@ -1,3 +1,4 @@
+using Marketplace.Core.Merges;
 using Marketplace.Kernels.Merges;
 using Marketplace.Storage;
 using Marketplace.Storage.Jobs;
@@ -8,12 +9,23 @@ namespace Marketplace.Kernels;
 public sealed class MergeJobs(Derivation derivation, MergeResources resources)
 {
     /// <summary>Runs a job and returns its result as JSON.</summary>
-    public Task<string> RunAsync(JobRecord job, JobProgressReporter progress, CancellationToken cancellationToken) => derivation.RunAsync(
-        job,
-        Name(KernelIdentity.Of(resources.Device)),
-        (plan, inputs, reporter, stop) => TorchMerge.Run(plan, inputs, resources, p => reporter.Report(p.Done, p.Total, p.Module), stop),
-        progress,
-        cancellationToken);
+    /// <exception cref="JobFailureException">The inputs can't be combined, the memory does not suffice, or the result fails its checks.</exception>
+    public async Task<string> RunAsync(JobRecord job, JobProgressReporter progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await derivation.RunAsync(
+                job,
+                Name(KernelIdentity.Of(resources.Device)),
+                (plan, inputs, reporter, stop) => TorchMerge.Run(plan, inputs, resources, p => reporter.Report(p.Done, p.Total, p.Module, p.Share), stop),
+                progress,
+                cancellationToken);
+        }
+        catch (MergeMemoryException e)
+        {
+            throw new JobFailureException("memory-budget", e.Message);
+        }
+    }
 
     // As lineages show it.
     private static string Name(KernelIdentity kernel) => $"{kernel.Version} {kernel.Device} {kernel.InstructionSet}";

@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Marketplace.Core;
 using Marketplace.Core.Api;
+using Marketplace.Core.Lineage;
 using Marketplace.Core.Merges;
 
 namespace Marketplace.Cli.Client;
@@ -27,7 +28,13 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
 
     public Task<VersionView> GetVersion(AdapterReference adapter, CancellationToken ct) => Connection.Get<VersionView>(adapter.VersionRoute, ct);
 
+    public Task<RankView> GetRank(AdapterReference adapter, int rank, CancellationToken ct) => Connection.Get<RankView>($"{adapter.VersionRoute}/ranks/{rank}", ct);
+
     public Task<JsonElement> GetReport(AdapterReference adapter, CancellationToken ct) => Connection.Get<JsonElement>($"{adapter.VersionRoute}/report", ct);
+
+    public Task<MergeReportView> GetMergeReport(AdapterReference adapter, CancellationToken ct) => Connection.Get<MergeReportView>($"{adapter.VersionRoute}/merge-report", ct);
+
+    public Task<LineageGraph> GetLineage(AdapterReference adapter, int limit, CancellationToken ct) => Connection.Get<LineageGraph>($"{adapter.VersionRoute}/lineage?limit={limit}", ct);
 
     public Task<ListResponse<SimilarView>> ListSimilar(AdapterReference adapter, int limit, CancellationToken ct) =>
         Connection.Get<ListResponse<SimilarView>>($"{adapter.Route}/similar?limit={limit}", ct);
@@ -38,7 +45,11 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
 
     public Task<UploadStatus> GetUpload(string uploadId, CancellationToken ct) => Connection.Get<UploadStatus>($"uploads/{uploadId}", ct);
 
+    public Task<CompatibilityView> Compare(CompatibilityRequest request, CancellationToken ct) => Connection.Post<CompatibilityView>("compatibility", request, ct);
+
     public Task<JobView> RequestMerge(MergeRecipe request, CancellationToken ct) => Connection.Post<JobView>("merges", request, ct);
+
+    public Task<MergePlanView> PlanMerge(MergeRecipe request, CancellationToken ct) => Connection.Post<MergePlanView>("merges/plan", request, ct);
 
     public Task<JobView> RequestSubtraction(SubtractionRequest request, CancellationToken ct) => Connection.Post<JobView>("subtractions", request, ct);
 

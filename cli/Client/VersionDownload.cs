@@ -10,7 +10,11 @@ namespace Marketplace.Cli.Client;
 /// Downloads the files of a version. Each goes to a partial file beside its place, is verified, and only then takes its place;
 /// what an interrupted run left is continued by a range request.
 /// </summary>
-internal sealed class VersionDownload(MarketplaceClient client, VersionView version, string directory)
+/// <param name="client">The service.</param>
+/// <param name="version">The version; of its files those that are wanted, with the digests that they must have.</param>
+/// <param name="directory">Where they go.</param>
+/// <param name="rank">The rank that the version is truncated to; null for the version as it is.</param>
+internal sealed class VersionDownload(MarketplaceClient client, VersionView version, string directory, int? rank = null)
 {
     private const int BufferBytes = 1 << 20;
     private const int Attempts = 5;
@@ -103,7 +107,7 @@ internal sealed class VersionDownload(MarketplaceClient client, VersionView vers
         var reference = new AdapterReference(AdapterId.Parse(version.Adapter), version.Id);
         var path = string.Join('/', file.Path.Split('/').Select(Uri.EscapeDataString));
         using var response = await client.Connection.SendRaw(
-            new HttpRequestMessage(HttpMethod.Get, $"{reference.VersionRoute}/files/{path}"), HttpCompletionOption.ResponseHeadersRead, ct);
+            new HttpRequestMessage(HttpMethod.Get, $"{reference.VersionRoute}/files/{path}{(rank is { } r ? $"?rank={r}" : "")}"), HttpCompletionOption.ResponseHeadersRead, ct);
         var location = response.Headers.Location
             ?? throw new CliException("unexpected-answer", ExitCode.Failed, $"The service gives no address for {file.Path}.");
         return new Uri(client.Connection.Address, location);

@@ -12,9 +12,11 @@ internal static class ShowCommand
     private static readonly Argument<string> Adapter = new("adapter") { Description = "owner/name, or owner/name@revision" };
     private static readonly Option<bool> Report = new("--report") { Description = "With the validation report" };
 
+    private static readonly Option<bool> MergeReport = new("--merge-report") { Description = "With what became of the merge that made it" };
+
     public static Command Create()
     {
-        var command = new Command("show", "Show an adapter, its versions, files and lineage") { Adapter, Report };
+        var command = new Command("show", "Show an adapter, its versions, files and lineage") { Adapter, Report, MergeReport };
         command.Does(Run);
         return command;
     }
@@ -27,7 +29,8 @@ internal static class ShowCommand
         var version = await client.GetVersion(reference, ct);
         var versions = await client.ListVersions(reference, ct).ToListAsync(ct);
         JsonElement? report = call.Get(Report) ? await client.GetReport(reference, ct) : null;
-        call.Terminal.Result(new ShowOutput(adapter, version, versions, report), console =>
+        var merge = call.Get(MergeReport) ? await client.GetMergeReport(reference, ct) : null;
+        call.Terminal.Result(new ShowOutput(adapter, version, versions, report, merge), console =>
         {
             Summary(console, adapter);
             console.Write(Files(version));
@@ -36,6 +39,8 @@ internal static class ShowCommand
             console.Write(Versions(versions));
             if (report is { } r)
                 console.WriteLine(JsonSerializer.Serialize(r, Terminal.Indented));
+            if (merge is not null)
+                MergeReportOutput.Show(console, merge);
         });
         return ExitCode.Ok;
     }
@@ -85,5 +90,5 @@ internal static class ShowCommand
         return table;
     }
 
-    private sealed record ShowOutput(AdapterView Adapter, VersionView Version, IReadOnlyList<VersionView> Versions, JsonElement? Report);
+    private sealed record ShowOutput(AdapterView Adapter, VersionView Version, IReadOnlyList<VersionView> Versions, JsonElement? Report, MergeReportView? MergeReport);
 }

@@ -1,5 +1,6 @@
 using Marketplace.Core;
 using Marketplace.Core.Algebra;
+using Marketplace.Core.Merges;
 
 namespace Marketplace.Cli.Demo;
 
@@ -23,6 +24,20 @@ internal static class DerivedCheck
         }
 
         return Math.Sqrt(error / norm);
+    }
+
+    /// <summary>How far a merge may be from the reference: entries of ΔW are float32 where they decide one by one.</summary>
+    public static double Tolerance(MergeRecipe recipe) =>
+        MergeMethods.Find(recipe.Method)!.Class == MethodClass.Elementwise ? 1e-3 : Float32Tolerance;
+
+    /// <summary>|ΔW_result − ΔW_reference| ∕ |ΔW_reference| over all modules, and the share of |ΔW| that the reference discards.</summary>
+    public static (double Error, double Discarded) AgainstReference(Adapter result, MergeRecipe recipe, IReadOnlyList<Adapter> inputs)
+    {
+        DemoCheck.That(MergePlan.TryCreate(recipe, inputs, out var plan, out _), $"The recipe of {recipe.Output!.Adapter} is refused here.");
+        var modules = Merging.Run(plan!, inputs).ToList();
+        var error = modules.Sum(m => Square(Deltas.Distance(result.Delta(m.Module.Name)!, m.Delta)));
+        var norm = modules.Sum(m => Square(Deltas.Norm(m.Delta)));
+        return (Math.Sqrt(error / norm), new MergeReport([.. modules.Select(m => m.Report)], plan!.NotMerged).RelativeDiscarded);
     }
 
     private static double Square(double x) => x * x;

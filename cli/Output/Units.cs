@@ -17,6 +17,14 @@ internal static class Units
     /// <summary>A number with three decimals.</summary>
     public static string Number(double value) => value.ToString("0.000", CultureInfo.InvariantCulture);
 
+    /// <summary>A number of floating-point operations.</summary>
+    public static string Flops(double flops) => flops switch
+    {
+        < 1e9 => Invariant($"{flops / 1e6:0.0} MFLOP"),
+        < 1e12 => Invariant($"{flops / 1e9:0.0} GFLOP"),
+        _ => Invariant($"{flops / 1e12:0.0} TFLOP"),
+    };
+
     /// <summary>A small number in scientific notation.</summary>
     public static string Scientific(double value) => value.ToString("0.0e+0", CultureInfo.InvariantCulture);
 

@@ -24,6 +24,10 @@ internal static class Lookup
             ? adapter
             : Problems.NotFound($"adapter '{owner}/{name}'");
 
+    /// <summary>Whether the adapter exists for the caller.</summary>
+    public static async Task<bool> SeesAsync(MarketplaceStorage storage, Caller caller, AdapterId id, CancellationToken cancellationToken) =>
+        await storage.Adapters.GetAsync(id, cancellationToken) is { } adapter && caller.CanSee(adapter);
+
     /// <summary>The adapter, if the caller owns it.</summary>
     public static async Task<Found<AdapterRecord>> OwnAdapterAsync(
         MarketplaceStorage storage, Requester requester, string owner, string name, CancellationToken cancellationToken)

@@ -25,11 +25,22 @@ public static class Problems
 
     public static ProblemHttpResult BaseMismatch(string detail) => Create(422, "base-mismatch", "The adapters do not belong to one known base model", detail);
 
+    public static ProblemHttpResult NotMergeable(IReadOnlyList<IssueView> issues) =>
+        Create(422, "not-mergeable", "The adapters can't be merged as asked", string.Join(' ', issues.Select(i => i.Message)), issues);
+
+    public static ProblemHttpResult RankNotAvailable(string adapter, IReadOnlyList<IssueView> issues) =>
+        Create(422, "rank-not-available", "The adapter can't be truncated", $"'{adapter}' is to be had at its own rank only. {string.Join(' ', issues.Select(i => i.Message))}", issues);
+
     public static ProblemHttpResult LibraryTooLarge(int members, int limit) =>
         Create(422, "library-too-large", "The library is too large for exact comparison", $"It has {members} members; exact comparison is done up to {limit}.");
 
     public static ProblemHttpResult SubspaceExhausted(string module, int free, int rank) =>
         Create(409, "subspace-exhausted", "No orthogonal subspace is left", $"{module} has {free} directions left, which is less than rank {rank}.");
+
+    public static ProblemHttpResult ComparisonTooLarge(long bytes, long limit) =>
+        ComparisonTooLarge($"Their weights have {bytes} bytes; up to {limit} are compared on request.");
+
+    public static ProblemHttpResult ComparisonTooLarge(string detail) => Create(422, "comparison-too-large", "The adapters are too large to be compared on request", detail);
 
     public static ProblemHttpResult TooManyJobs(int limit) =>
         Create(429, "too-many-requests", "Too many jobs are waiting", $"An account may have {limit} jobs waiting or running.");

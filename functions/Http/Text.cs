@@ -1,4 +1,4 @@
-using System.Text.Json;
+using Marketplace.Core.Api;
 
 namespace Marketplace.Functions.Http;
 
@@ -7,7 +7,7 @@ internal static class Text
 {
     /// <summary>The member's name in camelCase.</summary>
     public static string Of<T>(T value)
-        where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
+        where T : struct, Enum => ApiJson.Name(value);
 
     /// <summary>The member that the API spells so; integers and other cases are refused.</summary>
     public static bool TryParse<T>(string? text, out T value)

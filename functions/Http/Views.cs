@@ -30,7 +30,7 @@ internal static class Views
             var seen = new List<LineageParentView>();
             foreach (var parent in stored.Parents)
             {
-                if (await storage.Adapters.GetAsync(parent.Adapter, cancellationToken) is { } adapter && caller.CanSee(adapter))
+                if (await Lookup.SeesAsync(storage, caller, parent.Adapter, cancellationToken))
                     seen.Add(new LineageParentView(new VersionReference(parent.Adapter.ToString(), parent.Number, parent.VersionId), parent.Weight, parent.Role));
             }
 

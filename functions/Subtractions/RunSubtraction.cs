@@ -18,7 +18,7 @@ public sealed class RunSubtraction(Derivation derivation)
         {
             cancellationToken.ThrowIfCancellationRequested();
             progress.Report(done++, plan.Modules.Length, module.Module.Name);
-            yield return Merging.Merge(module, inputs, ReferenceKernels.Instance, cancellationToken);
+            yield return TimedMerge.Merge(module, inputs, ReferenceKernels.Instance, cancellationToken);
         }
     }
 }

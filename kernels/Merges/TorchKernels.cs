@@ -1,8 +1,10 @@
+using System.Numerics.Tensors;
 using Marketplace.Core;
 using Marketplace.Core.Algebra;
 using Marketplace.Core.Merges;
 using TorchSharp;
 using static TorchSharp.torch;
+using Tensor = TorchSharp.torch.Tensor;
 
 namespace Marketplace.Kernels.Merges;
 
@@ -55,12 +57,21 @@ public sealed class TorchKernels(KernelDevice device) : IMergeKernels
     public Matrix Gram(IReadOnlyList<LowRankDelta> deltas)
     {
         using var scope = Scope();
-        var b = deltas.Select(d => device.Upload(d.B)).ToList();
-        var a = deltas.Select(d => device.Upload(d.A)).ToList();
+        var b = cat([.. deltas.Select(d => device.Upload(d.B))], 1); // (out, R), R = Σ r
+        var a = cat([.. deltas.Select(d => device.Upload(d.A))], 0); // (R, in)
+        var products = KernelDevice.Download(b.mT.matmul(b) * a.matmul(a.mT)); // (R, R): one block for each pair, to be added up
+        var starts = new int[deltas.Count + 1];
+        for (var i = 0; i < deltas.Count; i++)
+            starts[i + 1] = starts[i] + deltas[i].Rank;
         var gram = new Matrix(deltas.Count, deltas.Count);
         for (var i = 0; i < deltas.Count; i++)
             for (var j = 0; j <= i; j++)
-                gram[i, j] = gram[j, i] = (b[j].mT.matmul(b[i]) * a[j].matmul(a[i].mT)).sum().to(ScalarType.Float64).item<double>();
+            {
+                for (var row = starts[i]; row < starts[i + 1]; row++)
+                    gram[i, j] += TensorPrimitives.Sum<double>(products.Row(row)[starts[j]..starts[j + 1]]);
+                gram[j, i] = gram[i, j];
+            }
+
         return gram;
     }
 
@@ -68,8 +79,25 @@ public sealed class TorchKernels(KernelDevice device) : IMergeKernels
     public Recompression Recompress(LowRankDelta delta, RankPolicy? policy) => TorchRecompression.Of(delta, policy, device);
 
     /// <inheritdoc/>
-    public Recompression Elementwise(ElementwiseMerge merge, IReadOnlyList<ElementwiseInput> inputs, RankPolicy policy, CancellationToken cancellation) =>
-        ReferenceKernels.Instance.Elementwise(merge, inputs, policy, cancellation);
+    public void CountMagnitudes(LowRankDelta delta, int? upper, long[] counts)
+    {
+        using var scope = Scope();
+        var tiles = new DeltaTiles(delta, device); // the same bits as when entries are compared with the threshold
+        for (var tile = 0; tile < tiles.Count; tile++)
+        {
+            using var each = NewDisposeScope();
+            MergePrepass.Count(tiles.Tile(tile).cpu().data<float>().ToArray(), upper, counts);
+        }
+    }
+
+    /// <inheritdoc/>
+    public Recompression Elementwise(ElementwiseMerge merge, IReadOnlyList<ElementwiseInput> inputs, RankPolicy policy, CancellationToken cancellation)
+    {
+        using var scope = Scope();
+        var merged = TiledElementwise.Merge(merge, inputs, device, cancellation);
+        var noise = SubspaceIteration.Precision * inputs.Max(i => Norm(i.Delta.B) * Norm(i.Delta.A));
+        return SubspaceIteration.Of(merged, policy, device, inputs[0].Stream, noise, cancellation);
+    }
 
     private Matrix Product(Matrix a, Matrix b, Func<Tensor, Tensor, Tensor> product)
     {
@@ -78,11 +106,13 @@ public sealed class TorchKernels(KernelDevice device) : IMergeKernels
     }
 
     // +1 or −1 for each row, so that its entry of largest magnitude becomes positive.
-    private static Tensor Signs(Tensor rows) // (q, n) → (q, 1)
+    internal static Tensor Signs(Tensor rows) // (q, n) → (q, 1)
     {
         var largest = rows.gather(1, rows.abs().argmax(1, keepdim: true));
         return largest.sign() + (largest == 0).to(rows.dtype);
     }
+
+    private static double Norm(Matrix a) => TensorPrimitives.Norm<double>(a.Values);
 
     private static DisposeScope Scope()
     {

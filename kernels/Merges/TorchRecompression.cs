@@ -19,8 +19,8 @@ public static class TorchRecompression
         var a = device.Upload(delta.A); // (r, in)
         if (policy is not null && !(IsFinite(b) && IsFinite(a)))
             throw new NotFiniteNumberException("The factors of a delta must be finite.");
-        var (qb, rb) = linalg.qr(b); // (out, p), (p, r), p = min(out, r)
-        var (qa, ra) = linalg.qr(a.mT); // (in, q), (q, r), q = min(in, r)
+        var (left, rb) = Triangular(b); // (p, r), p = min(out, r)
+        var (right, ra) = Triangular(a.mT); // (q, r), q = min(in, r)
         var core = rb.matmul(ra.mT); // (p, q)
         if (policy is null)
             return new(delta, [], Norm(core), 0);
@@ -28,27 +28,45 @@ public static class TorchRecompression
         var (u, singular, vt) = linalg.svd(core, fullMatrices: false);
         var s = KernelDevice.DownloadVector(singular);
         var kept = policy.Keep(s, Noise(delta, s, Norm(b) * Norm(a), device));
-        var result = kept == 0 ? Deltas.Zero(delta.Out, delta.In) : Split(qb, u, singular, vt, qa, kept);
+        var result = kept == 0 ? Deltas.Zero(delta.Out, delta.In) : Split(left, u, singular, vt, right, kept);
         return new(result, s, Root(s), Root(s.AsSpan(kept)));
     }
 
     // B = Qb·U·√S and A = √S·Vt·Qaᵀ, each pair turned so that the entry of A's row that is largest in magnitude is positive.
-    private static LowRankDelta Split(Tensor qb, Tensor u, Tensor singular, Tensor vt, Tensor qa, int kept)
+    private static LowRankDelta Split(Reflectors left, Tensor u, Tensor singular, Tensor vt, Reflectors right, int kept)
     {
         var root = singular.narrow(0, 0, kept).sqrt(); // (k)
-        var v = vt.narrow(0, 0, kept).matmul(qa.mT); // (k, in)
-        var largest = v.gather(1, v.abs().argmax(1, keepdim: true)); // (k, 1)
-        var signed = root * largest.squeeze(1).sign();
-        var b = qb.matmul(u.narrow(1, 0, kept)) * signed; // (out, k)
-        var a = v * signed.unsqueeze(1);
-        return new(KernelDevice.Download(b), KernelDevice.Download(a));
+        var v = right.Apply(vt.narrow(0, 0, kept).mT).mT; // (k, in)
+        var signed = root * TorchKernels.Signs(v).squeeze(1);
+        var b = left.Apply(u.narrow(1, 0, kept)) * signed; // (out, k)
+        return new(KernelDevice.Download(b), KernelDevice.Download(v * signed.unsqueeze(1)));
+    }
+
+    // X (m, n) = Q·R with R (k, n), k = min(m, n). Q is not formed: of its columns only few combinations are needed.
+    private static (Reflectors Q, Tensor R) Triangular(Tensor x)
+    {
+        var (packed, scales) = geqrf(x);
+        var k = Math.Min(x.shape[0], x.shape[1]);
+        return (new(packed.narrow(1, 0, k), scales), packed.narrow(0, 0, k).triu());
+    }
+
+    // Q (m, k) as LAPACK leaves it.
+    private sealed record Reflectors(Tensor Packed, Tensor Scales)
+    {
+        // Q·X, for X (k, n).
+        public Tensor Apply(Tensor x)
+        {
+            var padded = zeros(Packed.shape[0], x.shape[1], dtype: x.dtype, device: x.device);
+            padded.narrow(0, 0, x.shape[0]).copy_(x);
+            return ormqr(Packed, Scales, padded);
+        }
     }
 
     /// <summary>Up to this, singular values are rounding noise: the rule of <see cref="LowRankSvd.Noise"/> in the device's precision.</summary>
     private static double Noise(LowRankDelta delta, double[] s, double factors, KernelDevice device) =>
         device.Epsilon * Math.Max(Math.Max(delta.Out, delta.In) * s[0], 32 * factors);
 
-    private static double Root(ReadOnlySpan<double> s)
+    internal static double Root(ReadOnlySpan<double> s)
     {
         var sum = 0d;
         for (var i = s.Length - 1; i >= 0; i--) // smallest first

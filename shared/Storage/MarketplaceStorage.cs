@@ -23,7 +23,7 @@ public sealed class MarketplaceStorage
         var signer = new SasSigner(blobs, Clock);
         Content = new ContentStore(Container("content"), signer, Clock);
         Staging = new StagingStore(Container("staging"), signer);
-        Derived = new DerivedStore(Container("derived"));
+        Derived = new DerivedStore(Container("derived"), signer, Clock);
         Reports = new ReportStore(Container("reports"));
         Keys = new KeyStore(Named("keys"), Clock);
         Publishers = new PublisherStore(Named("publishers"), Clock);
@@ -53,7 +53,7 @@ public sealed class MarketplaceStorage
     /// <summary>Results of analysis.</summary>
     public DerivedStore Derived { get; }
 
-    /// <summary>Validation reports.</summary>
+    /// <summary>Validation and merge reports.</summary>
     public ReportStore Reports { get; }
 
     /// <summary>API keys.</summary>

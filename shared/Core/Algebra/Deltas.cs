@@ -38,8 +38,9 @@ public static class Deltas
         if (used.Count == 0)
             return Zero(shape.Out, shape.In);
 
-        var b = new Matrix(shape.Out, used.Sum(t => t.Delta.Rank));
-        var a = new Matrix(b.Columns, shape.In);
+        var rank = used.Sum(t => t.Delta.Rank);
+        var b = new Matrix(shape.Out, rank, GC.AllocateUninitializedArray<double>(checked(shape.Out * rank)));
+        var a = new Matrix(rank, shape.In, GC.AllocateUninitializedArray<double>(checked(rank * shape.In)));
         var offset = 0;
         foreach (var (weight, delta) in used)
         {

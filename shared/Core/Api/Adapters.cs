@@ -59,6 +59,23 @@ public sealed record VersionView(
 /// <param name="GitSha1">What git calls the same bytes.</param>
 public sealed record FileView(string Path, long Size, string Sha256, string GitSha1);
 
+/// <summary>An adapter version at a smaller rank: every module is its best approximation of that rank, in the serving profile.</summary>
+/// <param name="Version">The version it was made from.</param>
+/// <param name="Rank">The rank that the files have.</param>
+/// <param name="StoredRank">The largest rank of a module of the version itself.</param>
+/// <param name="Truncated">False where the rank asked for is not smaller: then the files are those of the version.</param>
+/// <param name="DiscardedEnergy">The share of |ΔW|², over all modules, that was cut off.</param>
+/// <param name="Files">Configuration and weights.</param>
+/// <param name="Modules">What became of each module; empty where nothing was truncated.</param>
+public sealed record RankView(
+    VersionReference Version, int Rank, int StoredRank, bool Truncated, double DiscardedEnergy, IReadOnlyList<FileView> Files, IReadOnlyList<RankModuleView> Modules);
+
+/// <summary>A module at a smaller rank.</summary>
+/// <param name="Module">Its name.</param>
+/// <param name="Rank">Ranks that are left and not zero.</param>
+/// <param name="DiscardedEnergy">The share of the module's |ΔW|² that was cut off.</param>
+public sealed record RankModuleView(string Module, int Rank, double DiscardedEnergy);
+
 /// <summary>Parents and method of a derived version.</summary>
 /// <param name="Method">Merge method, or <c>genknowsub</c>.</param>
 /// <param name="Parents">The versions it was made from, as far as the caller may see them.</param>

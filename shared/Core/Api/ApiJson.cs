@@ -29,6 +29,10 @@ public static class ApiJson
         return options;
     }
 
+    /// <summary>The name of an enumeration's member as the API spells it.</summary>
+    public static string Name<T>(T value)
+        where T : struct, Enum => JsonNamingPolicy.CamelCase.ConvertName(value.ToString());
+
     // What is left out when it is null must be readable when it is absent.
     private static void LetNullablesBeAbsent(JsonTypeInfo type)
     {

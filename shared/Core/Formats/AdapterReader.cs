@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using System.Numerics.Tensors;
 using Marketplace.Core.Validation;
 
 namespace Marketplace.Core.Formats;
@@ -69,8 +70,8 @@ public static class AdapterReader
     private static LowRankDelta Read(SafetensorsFile file, TargetModule module, ModuleTensors tensors)
     {
         var b = file.ReadDouble(tensors.B!);
-        for (var i = 0; i < b.Length; i++)
-            b[i] *= module.Scaling;
+        if (module.Scaling != 1)
+            TensorPrimitives.Multiply(b, module.Scaling, b);
         return new(new Matrix(module.Out, module.Rank, b), new Matrix(module.Rank, module.In, file.ReadDouble(tensors.A!)));
     }
 

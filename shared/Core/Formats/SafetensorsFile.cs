@@ -101,7 +101,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
     /// <exception cref="ArgumentException">The type is another.</exception>
     public double[] ReadDouble(TensorInfo tensor)
     {
-        var values = new double[checked((int)tensor.ElementCount)];
+        var values = GC.AllocateUninitializedArray<double>(checked((int)tensor.ElementCount));
         TensorConversion.ToDouble(tensor.Type, Bytes(tensor), values);
         return values;
     }
@@ -110,7 +110,7 @@ public sealed unsafe class SafetensorsFile : IDisposable
     /// <exception cref="ArgumentException">The type is another.</exception>
     public float[] ReadSingle(TensorInfo tensor)
     {
-        var values = new float[checked((int)tensor.ElementCount)];
+        var values = GC.AllocateUninitializedArray<float>(checked((int)tensor.ElementCount));
         TensorConversion.ToSingle(tensor.Type, Bytes(tensor), values);
         return values;
     }

@@ -11,6 +11,7 @@ public readonly record struct ConversionLoss(long Overflowed, long Underflowed);
 /// <summary>Conversions between stored elements (little-endian) and numbers. Widening is exact; narrowing rounds once, to nearest, ties to even.</summary>
 public static class TensorConversion
 {
+    private const int Chunk = 2048; // stays in the first cache
     private const string Unsupported = "Only F64, F32, F16 and BF16 hold factors.";
 
     /// <summary>Widens stored elements to float64.</summary>
@@ -33,8 +34,14 @@ public static class TensorConversion
                 break;
             default:
                 var upper = MemoryMarshal.Cast<byte, ushort>(source);
-                for (var i = 0; i < target.Length; i++)
-                    target[i] = BitConverter.UInt32BitsToSingle((uint)upper[i] << 16);
+                Span<float> singles = stackalloc float[Math.Min(Chunk, upper.Length)];
+                for (var i = 0; i < upper.Length; i += Chunk)
+                {
+                    var part = upper[i..Math.Min(i + Chunk, upper.Length)];
+                    Widen(part, singles[..part.Length]);
+                    TensorPrimitives.ConvertTruncating<float, double>(singles[..part.Length], target[i..]);
+                }
+
                 break;
         }
     }
@@ -56,9 +63,7 @@ public static class TensorConversion
                 TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<byte, Half>(source), target);
                 break;
             default:
-                var upper = MemoryMarshal.Cast<byte, ushort>(source);
-                for (var i = 0; i < target.Length; i++)
-                    target[i] = BitConverter.UInt32BitsToSingle((uint)upper[i] << 16);
+                Widen(MemoryMarshal.Cast<byte, ushort>(source), target);
                 break;
         }
     }
@@ -118,6 +123,14 @@ public static class TensorConversion
         if (single != value)
             bits = (Math.Abs((double)single) > Math.Abs(value) ? bits - 1 : bits) | 1;
         return (ushort)((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16);
+    }
+
+    // A bfloat16 is the upper half of a float32.
+    private static void Widen(ReadOnlySpan<ushort> upper, Span<float> target)
+    {
+        var bits = MemoryMarshal.Cast<float, uint>(target);
+        TensorPrimitives.ConvertTruncating(upper, bits);
+        TensorPrimitives.ShiftLeft<uint>(bits[..upper.Length], 16, bits);
     }
 
     private static ConversionLoss Count(ConversionLoss loss, double value, bool infinite, bool zero) => new(

@@ -10,6 +10,9 @@ namespace Marketplace.Core.Merges;
 /// </summary>
 public static class ElementwiseMethods
 {
+    private const string ScopeName = "scope";
+    private const string AdapterScope = "adapter";
+
     private static readonly MethodParameter Normalize = MethodParameter.OfFlag("normalize", false, "Whether to divide by the sum of all weights");
 
     private static readonly MethodParameter Gamma =
@@ -26,6 +29,9 @@ public static class ElementwiseMethods
 
     private static readonly MethodParameter ChangedAbove =
         MethodParameter.OfNumber("epsilon", 1e-5, "Entries up to this magnitude count as unchanged, and are dropped; in units of ΔW") with { Min = 0 };
+
+    private static readonly MethodParameter Scope = MethodParameter.OfChoice(
+        ScopeName, "Whether the entries of an input are ranked within each module, or over all its modules together (paper, mttl)", "module", AdapterScope);
 
     private static readonly ImmutableDictionary<string, ElementwiseMerge> Shapes = new Dictionary<string, ElementwiseMerge>
     {
@@ -45,12 +51,14 @@ public static class ElementwiseMethods
     /// <summary>All of them.</summary>
     public static ImmutableArray<MergeMethod> All { get; } =
     [
-        Method("magnitude_prune", "The entries of largest magnitude of each input, then their weighted sum", [Density(1), Rescale, Normalize]),
-        Method("ties", "Trim by magnitude, elect a sign for each entry, average the inputs that agree (TIES, arXiv 2306.01708)", [Density(0.2), Rescale, .. Election("weights")]),
+        Method("magnitude_prune", "The entries of largest magnitude of each input, then their weighted sum", [Density(1), Scope, Rescale, Normalize]),
+        Method("ties", "Trim by magnitude, elect a sign for each entry, average the inputs that agree (TIES, arXiv 2306.01708)", [Density(0.2), Scope, Rescale, .. Election("weights")]),
         Method("dare_linear", "Each entry kept with probability p, then the weighted sum (DARE, arXiv 2311.03099)", [Density(1), RescaleRandom, Normalize]),
         Method("dare_ties", "Each entry kept with probability p, then signs elected as in TIES (arXiv 2311.03099)", [Density(1), RescaleRandom, .. Election("none")]),
-        Method("della_linear", "Entries kept with a probability that rises with their magnitude's rank in the row, then the weighted sum (DELLA, arXiv 2406.11617)", [Density(1), Epsilon, RescaleRandom, Normalize]),
-        Method("della", "Entries kept with a probability that rises with their magnitude's rank in the row, then signs elected as in TIES (DELLA, arXiv 2406.11617)", [Density(1), Epsilon, RescaleRandom, .. Election("weights")]),
+        Method("della_linear", "Entries kept with a probability that rises with their magnitude's rank in the row, then the weighted sum (DELLA, arXiv 2406.11617)",
+            [Density(1), Epsilon, RescaleRandom, Normalize]),
+        Method("della", "Entries kept with a probability that rises with their magnitude's rank in the row, then signs elected as in TIES (DELLA, arXiv 2406.11617)",
+            [Density(1), Epsilon, RescaleRandom, .. Election("weights")]),
         Method("breadcrumbs", "Without the largest and the smallest entries of each input, then the weighted sum (arXiv 2312.06795)", [Density(1), Gamma, Rescale, Normalize]),
         Method("breadcrumbs_ties", "Without the largest and the smallest entries of each input, then signs elected as in TIES", [Density(1), Gamma, Rescale, .. Election("none")]),
         Method("sce", "Entries that vary most over the inputs, weighted by each input's energy, minority signs erased (SCE, arXiv 2408.07990)",
@@ -98,19 +106,26 @@ public static class ElementwiseMethods
     /// <param name="input">The input.</param>
     /// <param name="delta">Its ΔW, or what stands for it in another basis.</param>
     /// <param name="step">The module's merge.</param>
+    /// <exception cref="InvalidOperationException">The threshold over all modules is not known: <see cref="MergePrepass"/> did not run.</exception>
     internal static ElementwiseInput Input(string method, StepInput input, LowRankDelta delta, MergeStep step)
     {
         var shape = Shapes[method];
         var defaults = new ParameterValues(All.First(m => m.Name == method));
+        var density = Number("density", 1);
+        if (density < 1 && input.Threshold is null && RanksOverAdapter(input.Parameters))
+            throw new InvalidOperationException($"{method} needs the threshold of {step.Module.Name} over all modules.");
         return new(
-            delta, input.Weight, Number("density", 1),
+            delta, input.Weight, density,
             shape.Sparsifier == Sparsifier.Outliers ? Number("gamma", 0) : 0,
             shape.Sparsifier == Sparsifier.RankedRandom ? Number("epsilon", 0) : 0,
-            Seed: step.Seed, Stream: $"{method}\n{input.Key}\n{step.Module.Name}");
+            input.Threshold, step.Seed, $"{method}\n{input.Key}\n{step.Module.Name}");
 
         double Number(string name, double otherwise) =>
             !defaults.Has(name) ? otherwise : (input.Parameters.Has(name) ? input.Parameters : defaults).Number(name);
     }
+
+    /// <summary>Whether entries are ranked over all modules of an adapter.</summary>
+    internal static bool RanksOverAdapter(ParameterValues parameters) => parameters.Has(ScopeName) && parameters.Choice(ScopeName) == AdapterScope;
 
     /// <summary>Why weights and parameters can't be used by an element-wise method; null if they can.</summary>
     internal static string? Refuse(string method, ImmutableArray<double> weights, ParameterValues parameters)
@@ -144,7 +159,9 @@ public static class ElementwiseMethods
     [
         MethodParameter.OfChoice("elect", "Whether signs are elected on weight·ΔW or on ΔW", "weighted", "unweighted"),
         MethodParameter.OfChoice("majority", "Whether the sum of magnitudes or the number of inputs decides", "magnitude", "count"),
-        MethodParameter.OfChoice("divisor", "What the weighted sum of agreeing inputs is divided by: their weights (mergekit), their number (paper, PEFT) or nothing", "weights", "count", "none") with { Default = RecipeValue.Of(divisor) },
+        MethodParameter.OfChoice(
+            "divisor", "What the weighted sum of agreeing inputs is divided by: their weights (mergekit), their number (paper, PEFT) or nothing",
+            "weights", "count", "none") with { Default = RecipeValue.Of(divisor) },
         MethodParameter.OfChoice("draw", "What a vote that ends in a draw elects: + (mergekit, PEFT), or nothing (paper)", "positive", "none"),
     ];
 }

@@ -16,7 +16,9 @@ public static class FactorwiseMethods
 
     private static readonly MethodParameter Density = MethodParameter.OfNumber("density", 1, "p, the share of entries of A and of B that is kept; 1 keeps all") with
     {
-        Min = 0, AboveMin = true, Max = 1,
+        Min = 0,
+        AboveMin = true,
+        Max = 1,
     };
 
     private static readonly MethodParameter Majority = MethodParameter.OfChoice(
@@ -75,7 +77,9 @@ public static class FactorwiseMethods
 
     private static ElementwiseMerge Ties(ElementwiseMerge merge) => merge with
     {
-        Combination = Combination.Ties, ElectWeighted = false, Divisor = TiesDivisor.Count,
+        Combination = Combination.Ties,
+        ElectWeighted = false,
+        Divisor = TiesDivisor.Count,
     };
 
     private static Matrix Divided(Matrix matrix, double divisor) => new(matrix.Rows, matrix.Columns, [.. matrix.Values.Select(x => x / divisor)]);

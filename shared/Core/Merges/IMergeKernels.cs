@@ -37,6 +37,16 @@ public interface IMergeKernels
     /// <exception cref="NotFiniteNumberException">A factor that has to be recompressed holds NaN or infinity.</exception>
     Recompression Recompress(LowRankDelta delta, RankPolicy? policy);
 
+    /// <summary>
+    /// Counts the entries of ΔW by the bits of their magnitudes, rounded to float32 and without the sign: by the upper 16 bits, or by the lower 15 of those
+    /// whose upper bits are <paramref name="upper"/>. From both, the k-th largest of all modules follows exactly; see <see cref="MergePrepass"/>.
+    /// </summary>
+    /// <param name="delta">B·A.</param>
+    /// <param name="upper">The upper bits; null to count by them.</param>
+    /// <param name="counts">2¹⁶ or 2¹⁵ numbers, which are added to.</param>
+    /// <exception cref="NotFiniteNumberException">A factor holds NaN or infinity; not every kernel looks.</exception>
+    void CountMagnitudes(LowRankDelta delta, int? upper, long[] counts);
+
     /// <summary>Carries out an element-wise merge on the entries of ΔW and refactors the result.</summary>
     /// <param name="merge">What is done to the entries.</param>
     /// <param name="inputs">The inputs' deltas, of one shape.</param>

@@ -33,7 +33,7 @@ public static class LinearMethods
         {
             MinInputs = 3, MaxInputs = 3, Weighted = false, Parameters = [MethodParameter.OfNumber("lambda", 1, "λ, how much of the difference is added")],
         },
-        new(GenKnowSub, MethodClass.Linear, "ΔW = ΔW₁ − β·Σ wₑΔWₑ ∕ Σ wₑ over the other inputs: general knowledge subtracted, exact", Subtract)
+        new(GenKnowSub, MethodClass.Linear, "ΔW = w₁ΔW₁ − β·Σ wₑΔWₑ ∕ Σ wₑ, the sums over the other inputs: general knowledge subtracted, exact", Subtract)
         {
             MinInputs = 2, Parameters = [MethodParameter.OfNumber("beta", 1, "β, how much of the weighted mean is subtracted")],
             Refuse = (weights, _) => Divisor(weights.AsSpan()[1..]),
@@ -63,6 +63,6 @@ public static class LinearMethods
     {
         var weights = step.Weights();
         var sum = weights.Skip(1).Sum();
-        return step.Combine([1, .. weights.Skip(1).Select(w => -step.Parameters.Number("beta") * w / sum)], kernels);
+        return step.Combine([weights[0], .. weights.Skip(1).Select(w => -step.Parameters.Number("beta") * w / sum)], kernels);
     }
 }

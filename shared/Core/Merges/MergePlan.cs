@@ -10,13 +10,21 @@ namespace Marketplace.Core.Merges;
 /// <param name="Parameters">Its parameters at this module.</param>
 /// <param name="InputParameters">The same for each input, with what it has of its own.</param>
 public sealed record PlannedNode(
-    MergeNode Node, ImmutableArray<double> Weights, ParameterValues Parameters, ImmutableArray<ParameterValues> InputParameters);
+    MergeNode Node, ImmutableArray<double> Weights, ParameterValues Parameters, ImmutableArray<ParameterValues> InputParameters)
+{
+    /// <summary>For each input the magnitude from which on its entries are kept, where that follows from all modules; empty before <see cref="MergePrepass"/>.</summary>
+    public ImmutableArray<double?> Thresholds { get; init; } = [];
+}
 
 /// <summary>What has to be computed for one module.</summary>
 /// <param name="Module">Name, kind and shape. Its rank is the sum of the ranks of the adapters that have it, its scaling 1.</param>
 /// <param name="Nodes">The merges, in an order in which each can be computed.</param>
 /// <param name="MissingIn">Indices of the adapters that lack the module: they count as ΔW = 0.</param>
-public sealed record PlannedModule(TargetModule Module, ImmutableArray<PlannedNode> Nodes, ImmutableArray<int> MissingIn);
+public sealed record PlannedModule(TargetModule Module, ImmutableArray<PlannedNode> Nodes, ImmutableArray<int> MissingIn)
+{
+    /// <summary>The rank of each adapter at the module; 0 where it lacks it.</summary>
+    public ImmutableArray<int> Ranks { get; init; } = [];
+}
 
 /// <summary>
 /// A graph of merges, checked against its adapters and worked out module by module, without any factor read: what Core's reference and the kernels both
@@ -76,7 +84,10 @@ public sealed record MergePlan(MergeGraph Graph, ImmutableArray<PlannedModule> M
         return new(
             modules[0] with { Rank = modules.Sum(m => m.Rank), Scaling = 1 },
             [.. graph.Nodes.Select(node => Plan(node, name, position))],
-            [.. Enumerable.Range(0, inputs.Count).Except(present)]);
+            [.. Enumerable.Range(0, inputs.Count).Except(present)])
+        {
+            Ranks = [.. inputs.Select(a => a.Find(name)?.Rank ?? 0)],
+        };
     }
 
     private static PlannedNode Plan(MergeNode node, string module, double position)
@@ -96,6 +107,8 @@ public sealed record MergePlan(MergeGraph Graph, ImmutableArray<PlannedModule> M
     // Weights that a method can't use are found before anything is computed: they may differ from module to module.
     private static void Check(List<MergeProblem> found, MergeNode node, int index, MergePlan plan, IReadOnlyList<Adapter> inputs)
     {
+        if (MergePrepass.Refuse([.. plan.Modules.Select(m => m.Nodes[index])]) is { } impossible)
+            found.Add(new(MergeProblem.WeightsInvalid, impossible, Place: node.Place));
         foreach (var module in plan.Modules)
         {
             var planned = module.Nodes[index];

@@ -56,7 +56,9 @@ public sealed class ParameterValues
 /// <param name="Parameters">The parameters as they hold for this input.</param>
 /// <param name="Scaling">s that is folded into B: B ∕ s is what the adapter's file holds. 1 for a nested recipe.</param>
 /// <param name="Key">Names the input's content, so that random masks follow the input and not its place; see <see cref="Philox"/>.</param>
-public sealed record StepInput(LowRankDelta? Delta, double Weight, ParameterValues Parameters, double Scaling = 1, string Key = "");
+/// <param name="Threshold">The magnitude from which on its entries are kept, where that follows from all modules; see <see cref="MergePrepass"/>.</param>
+public sealed record StepInput(
+    LowRankDelta? Delta, double Weight, ParameterValues Parameters, double Scaling = 1, string Key = "", double? Threshold = null);
 
 /// <summary>One module of one merge: everything that a method's formula needs.</summary>
 /// <param name="Module">The module; its rank is the sum of the inputs' ranks.</param>

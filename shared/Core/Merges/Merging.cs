@@ -16,11 +16,14 @@ public static class Merging
     /// <param name="plan">The plan.</param>
     /// <param name="inputs">The adapters it was made for.</param>
     /// <exception cref="NotFiniteNumberException">While enumerating: a factor that has to be recompressed holds NaN or infinity.</exception>
-    public static IEnumerable<MergedModule> Run(MergePlan plan, IReadOnlyList<Adapter> inputs) =>
-        plan.Modules.Select(m => Merge(m, inputs, ReferenceKernels.Instance));
+    public static IEnumerable<MergedModule> Run(MergePlan plan, IReadOnlyList<Adapter> inputs)
+    {
+        foreach (var module in MergePrepass.Run(plan, inputs, ReferenceKernels.Instance).Modules)
+            yield return Merge(module, inputs, ReferenceKernels.Instance);
+    }
 
     /// <summary>Computes one module; may be called from several threads for different modules.</summary>
-    /// <param name="module">What to compute.</param>
+    /// <param name="module">What to compute, of a plan that <see cref="MergePrepass"/> went over.</param>
     /// <param name="inputs">The adapters of the plan.</param>
     /// <param name="kernels">Who computes.</param>
     /// <param name="cancellation">Looked at now and then.</param>
@@ -61,7 +64,8 @@ public static class Merging
             planned.Weights[i],
             planned.InputParameters[i],
             input.Leaf >= 0 ? inputs[input.Leaf].Find(module.Module.Name)?.Scaling ?? 1 : 1,
-            input.Key))];
+            input.Key,
+            planned.Thresholds.IsEmpty ? null : planned.Thresholds[i]))];
         if (step.All(i => i.Delta is null))
             return null;
         var rank = node.Rank ?? node.Method.Rank switch

@@ -56,6 +56,15 @@ public sealed record MethodParameter(string Name, ParameterKind Kind, string Sum
     public static MethodParameter OfChoice(string name, string summary, params ReadOnlySpan<string> choices) =>
         new(name, ParameterKind.Choice, summary, RecipeValue.Of(choices[0])) { Choices = [.. choices] };
 
+    /// <summary>What it may be, in words.</summary>
+    public string Values => Kind switch
+    {
+        ParameterKind.Flag => "true or false",
+        ParameterKind.Choice => string.Join(" | ", Choices),
+        ParameterKind.WholeNumber => "whole number" + Range,
+        _ => "number" + Range,
+    };
+
     /// <summary>Why a value can't be taken; null if it can.</summary>
     public string? Refuse(RecipeValue value)
     {
@@ -80,8 +89,12 @@ public sealed record MethodParameter(string Name, ParameterKind Kind, string Sum
         if (Kind == ParameterKind.WholeNumber && (number != Math.Floor(number) || Math.Abs(number) > int.MaxValue))
             return $"'{Name}' is a whole number.";
         var fits = (AboveMin ? number > Min : number >= Min) && (BelowMax ? number < Max : number <= Max);
-        return fits ? null : $"'{Name}' lies in {(AboveMin || double.IsInfinity(Min) ? "(" : "[")}{Bound(Min)}, {Bound(Max)}{(BelowMax || double.IsInfinity(Max) ? ")" : "]")}.";
+        return fits ? null : $"'{Name}' is a number{Range}.";
     }
+
+    private string Range => double.IsInfinity(Min) && double.IsInfinity(Max)
+        ? ""
+        : $" in {(AboveMin || double.IsInfinity(Min) ? "(" : "[")}{Bound(Min)}, {Bound(Max)}{(BelowMax || double.IsInfinity(Max) ? ")" : "]")}";
 
     private static string Bound(double value) => double.IsInfinity(value) ? (value < 0 ? "−∞" : "∞") : value.ToString();
 }

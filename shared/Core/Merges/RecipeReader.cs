@@ -39,8 +39,8 @@ public static class RecipeReader
             var nodes = 0;
             if (yaml.Documents is not [{ RootNode: YamlMappingNode root }])
                 problem = new(MergeProblem.RecipeInvalid, "A recipe is one YAML document, a mapping with 'method' and 'inputs'.", Place: "$");
-            else if (Convert(root, ref nodes, 0) is { } json)
-                recipe = json.Deserialize<MergeRecipe>(ApiJson.Options);
+            else if (Convert(root, ref nodes, 0) is JsonObject json)
+                recipe = WithNamedOutput(json).Deserialize<MergeRecipe>(ApiJson.Options);
         }
         catch (YamlException e)
         {
@@ -57,6 +57,14 @@ public static class RecipeReader
 
         problem ??= recipe is null ? new(MergeProblem.RecipeInvalid, "The recipe is empty.", Place: "$") : null;
         return problem is null;
+    }
+
+    // In a file the output may be the name alone.
+    private static JsonObject WithNamedOutput(JsonObject recipe)
+    {
+        if (recipe["output"] is JsonValue name && name.TryGetValue<string>(out var adapter))
+            recipe["output"] = new JsonObject { ["adapter"] = adapter };
+        return recipe;
     }
 
     private static JsonNode? Convert(YamlNode node, ref int nodes, int depth)

@@ -69,6 +69,21 @@ public sealed class ReferenceKernels : IMergeKernels
         policy is null ? new(delta, [], Deltas.Norm(delta), 0) : Recompression.Of(delta, policy);
 
     /// <inheritdoc/>
+    public void CountMagnitudes(LowRankDelta delta, int? upper, long[] counts)
+    {
+        var (row, rounded) = (new double[delta.In], new float[delta.In]);
+        for (var i = 0; i < delta.Out; i++)
+        {
+            Array.Clear(row);
+            for (var k = 0; k < delta.Rank; k++)
+                MatrixMath.AddScaled(delta.A.Row(k), delta.B[i, k], row);
+            for (var j = 0; j < row.Length; j++)
+                rounded[j] = (float)row[j];
+            MergePrepass.Count(rounded, upper, counts);
+        }
+    }
+
+    /// <inheritdoc/>
     public Recompression Elementwise(ElementwiseMerge merge, IReadOnlyList<ElementwiseInput> inputs, RankPolicy policy, CancellationToken cancellation)
     {
         var merged = DenseElementwise.Run(merge, [.. inputs.Select(i => MatrixMath.Times(i.Delta.B, i.Delta.A))], inputs);

@@ -90,7 +90,8 @@ public sealed class ServingExport
         var all = packing.Modules.Concat(missing.Select(m => PackedModule.Zero(m, options.Type)))
             .OrderBy(m => m.Module.Name, StringComparer.Ordinal).ToImmutableArray();
         var needed = packing.Modules.Max(m => m.Module.Rank);
-        var rank = Ranks.FirstOrDefault(r => r >= needed, needed);
+        ArgumentOutOfRangeException.ThrowIfLessThan(options.Rank ?? needed, needed);
+        var rank = options.Rank ?? Ranks.FirstOrDefault(r => r >= needed, needed);
         var config = new AdapterConfig
         {
             BaseModel = options.BaseModel,

@@ -7,8 +7,9 @@ namespace Marketplace.Core.Methods;
 /// <param name="Type">Element type of the factors: F32, BF16 or F16.</param>
 /// <param name="FanInFanOut">Whether the base model stores linear weights as (in, out), as the inputs say.</param>
 /// <param name="TaskType">PEFT's task type.</param>
+/// <param name="Rank">The rank of all modules, which none of them exceeds; null for the smallest of <see cref="ServingExport.Ranks"/> that holds them.</param>
 public sealed record ServingOptions(
-    string BaseModel, TensorType Type, bool FanInFanOut = false, string TaskType = "CAUSAL_LM")
+    string BaseModel, TensorType Type, bool FanInFanOut = false, string TaskType = "CAUSAL_LM", int? Rank = null)
 {
     /// <summary>The options for a result made of these adapters.</summary>
     /// <param name="baseModel">Name of the base model.</param>

@@ -91,7 +91,7 @@ public sealed class ContentStore
 
     /// <summary>An address from which anybody can read this one blob, and nothing else, until it expires.</summary>
     public Task<Uri> SignedReadUriAsync(Digest digest, string fileName, TimeSpan lifetime, CancellationToken ct = default) =>
-        signer.SignAsync(Blob(digest), BlobSasPermissions.Read, clock.GetUtcNow() + lifetime, Disposition(fileName), ct);
+        signer.SignAsync(Blob(digest), BlobSasPermissions.Read, clock.GetUtcNow() + lifetime, SasSigner.Attachment(fileName), ct);
 
     /// <summary>Blobs that nobody has written or renewed since <paramref name="before"/>.</summary>
     public async IAsyncEnumerable<StoredContent> ListOldAsync(DateTimeOffset before, [EnumeratorCancellation] CancellationToken ct = default)
@@ -120,15 +120,6 @@ public sealed class ContentStore
     private static string Name(Digest digest) => Prefix + digest.Hex;
 
     private static FileNotFoundException Missing(Digest digest) => new($"No content with digest {digest} is stored.");
-
-    // RFC 6266 with the extended form only where the name needs it.
-    private static string Disposition(string fileName)
-    {
-        var plain = string.Concat(fileName.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' ? c : '_'));
-        return plain == fileName
-            ? $"attachment; filename=\"{plain}\""
-            : $"attachment; filename=\"{plain}\"; filename*=UTF-8''{Uri.EscapeDataString(fileName)}";
-    }
 
     private BlobClient Blob(Digest digest) => container.GetBlobClient(Name(digest));
 

@@ -29,6 +29,15 @@ internal sealed class SasSigner(BlobServiceClient service, TimeProvider clock)
         return new BlobUriBuilder(blob.Uri) { Sas = sas.ToSasQueryParameters(key, service.AccountName) }.ToUri();
     }
 
+    /// <summary>Content-Disposition of a download: RFC 6266, with the extended form only where the name needs it.</summary>
+    public static string Attachment(string fileName)
+    {
+        var plain = string.Concat(fileName.Select(c => char.IsAsciiLetterOrDigit(c) || c is '.' or '_' or '-' ? c : '_'));
+        return plain == fileName
+            ? $"attachment; filename=\"{plain}\""
+            : $"attachment; filename=\"{plain}\"; filename*=UTF-8''{Uri.EscapeDataString(fileName)}";
+    }
+
     // Two callers may both fetch a key; either serves.
     private async Task<UserDelegationKey> DelegatedKeyAsync(DateTimeOffset expires, CancellationToken ct)
     {

@@ -40,9 +40,11 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         var modules = new List<ModuleReport>(plan.Modules.Length);
         var export = await Task.Run(
             () => Export(request, inputs, Noted(compute(plan, inputs, progress, cancellationToken), modules), scratch.Path), cancellationToken);
+        var report = new MergeReport([.. modules], plan.NotMerged);
+        // Before the version, which must not be without it; a repeated delivery writes it again.
+        await storage.Reports.PutMergeAsync(job.Id, MergeReports.ToJson(request, graph, report, kernel, Stopwatch.GetElapsedTime(started)), cancellationToken);
         var version = await PublishAsync(job, request, kernel, scratch.Path, cancellationToken);
 
-        var report = new MergeReport([.. modules], plan.NotMerged);
         var notMerged = plan.NotMerged.SelectMany((tensors, input) => tensors.Select(t => $"{graph.Leaves[input]}: {t}"));
         var result = new DerivedResult(
             new VersionReference(version.Adapter.ToString(), version.Number, version.Id), export.Report.Rank, export.Report.Modules,

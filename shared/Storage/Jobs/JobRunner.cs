@@ -94,10 +94,15 @@ public sealed class JobProgressReporter(TimeProvider time)
     internal bool CancelSeen { get; set; }
 
     /// <summary>Says how far the work is; the time to go follows from the pace so far.</summary>
-    public void Report(int done, int total, string? current)
+    /// <param name="done">Pieces that are done.</param>
+    /// <param name="total">All pieces.</param>
+    /// <param name="current">The piece at hand.</param>
+    /// <param name="share">How much of the work they are, where pieces differ; by default as much as of their number.</param>
+    public void Report(int done, int total, string? current, double? share = null)
     {
         var elapsed = time.GetElapsedTime(started).TotalSeconds;
-        double? eta = done > 0 ? Math.Round(elapsed / done * (total - done), 1) : null;
+        var part = share ?? (total > 0 ? (double)done / total : 0);
+        double? eta = part > 0 ? Math.Round(elapsed * (1 - part) / part, 1) : null;
         Volatile.Write(ref news, new JobProgress(done, total, current, eta));
     }
 

@@ -30,7 +30,7 @@ internal static class Libraries
 
     private static int HashCode(int seed, string name) => name.Aggregate(seed, (hash, c) => unchecked((hash * 31) + c));
 
-    private static Matrix Gaussian(Random random, int rows, int columns)
+    public static Matrix Gaussian(Random random, int rows, int columns)
     {
         var matrix = new Matrix(rows, columns);
         for (var i = 0; i < matrix.Values.Length; i++)

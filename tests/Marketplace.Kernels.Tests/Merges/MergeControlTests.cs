@@ -19,7 +19,8 @@ public class MergeControlTests
         var told = new List<MergeProgress>();
         var order = Run(adapter, 4, told.Add, TestContext.Current.CancellationToken).Select(m => m.Module.Name).ToList();
         Assert.Equal(Layers.Select(l => l.Name), order);
-        Assert.Equal(Layers.Select((l, i) => new MergeProgress(i + 1, Modules, l.Name)), told);
+        Assert.Equal(Layers.Select((l, i) => (i + 1, Modules, l.Name)), told.Select(p => (p.Done, p.Total, p.Module)));
+        Assert.All(told, p => Assert.Equal((double)p.Done / Modules, p.Share, 1e-9)); // modules of one size
     }
 
     [Fact]

@@ -21,7 +21,7 @@ public sealed class DemoTests : IDisposable
         Assert.Equal(2, run.Json.GetProperty("rejected").GetInt32());
         Assert.InRange(run.Json.GetProperty("clusters").GetInt32(), 2, 7);
         Assert.Equal(6, run.Json.GetProperty("subtracted").GetInt32());
-        Assert.Equal(2, run.Json.GetProperty("merged").GetInt32());
+        Assert.Equal(4, run.Json.GetProperty("merged").GetInt32());
         Assert.Equal(JsonValueKind.True, run.Json.GetProperty("downloadVerified").ValueKind);
         Assert.True(run.Json.GetProperty("seconds").GetDouble() > 0);
     }

@@ -52,6 +52,30 @@ public sealed class UsageTests : IDisposable
     }
 
     [Fact]
+    public async Task Methods_and_their_parameters_are_listed_without_a_service()
+    {
+        var all = (await cli.Run("methods", "--json")).Json.GetProperty("items").EnumerateArray().Select(m => m.GetProperty("name").GetString());
+        Assert.Superset(new HashSet<string?> { "linear", "ties", "peft_factorwise_linear" }, all.ToHashSet());
+        Assert.Contains("density", (await cli.Run("methods", "ties")).Output);
+        var run = await cli.Run("methods", "tiess");
+        Assert.Equal(2, run.ExitCode);
+        Assert.Contains("Did you mean 'ties'?", run.Errors);
+    }
+
+    [Theory]
+    [InlineData("Did you mean 'ties'?", "method-unknown", "merge", "a/b", "a/c", "-o", "d", "-m", "teis")]
+    [InlineData("", "parameter-unknown", "merge", "a/b", "a/c", "-o", "d", "-p", "density=0.2")]
+    [InlineData("", "parameter-invalid", "merge", "a/b", "a/c", "-o", "d", "-m", "ties", "-p", "density=2")]
+    [InlineData("", "weights-unused", "merge", "a/b=2", "-o", "d", "-m", "negate")]
+    public async Task A_merge_that_can_t_be_is_refused_before_anybody_is_asked(string hint, string code, params string[] typed)
+    {
+        var run = await cli.Run([.. typed, "--json"]);
+
+        Assert.Equal((1, code), (run.ExitCode, run.Json.GetProperty("code").GetString()));
+        Assert.Contains(hint, run.Json.GetProperty("hint").GetString());
+    }
+
+    [Fact]
     public async Task Bad_usage_is_one_json_document_when_json_is_asked_for()
     {
         var run = await cli.Run("merge", "a/b", "--json");
@@ -101,7 +125,7 @@ public sealed class UsageTests : IDisposable
         var run = await cli.Run("--help");
 
         Assert.Equal(0, run.ExitCode);
-        string[] commands = ["up", "demo", "publish", "validate", "list", "show", "similar", "cluster", "subtract", "merge", "job", "download", "keys", "base-models"];
+        string[] commands = ["up", "demo", "publish", "validate", "list", "show", "similar", "cluster", "subtract", "merge", "compare", "lineage", "job", "download", "keys", "base-models"];
         Assert.All(commands, c => Assert.Matches($@"(?m)^  {c}\b", run.Output));
     }
 

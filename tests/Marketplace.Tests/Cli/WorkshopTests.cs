@@ -43,6 +43,48 @@ public sealed class WorkshopTests(UpFixture fixture) : IClassFixture<UpFixture>
     }
 
     [Fact]
+    public async Task A_recipe_is_planned_and_carried_out()
+    {
+        await Publish("copy", "sort", "log");
+        var path = Path.Combine(cli.Home, "recipe.yaml");
+        await File.WriteAllTextAsync(path, """
+            method: task_arithmetic
+            inputs:
+              - {adapter: ada/sort, weight: [1, 0.5]}
+              - recipe: {method: linear, inputs: [{adapter: ada/copy}, {adapter: ada/log, weight: 3}]}
+                weight: -0.5
+            rank: 4
+            output: ada/planned
+            """, TestContext.Current.CancellationToken);
+
+        var plan = await Ok("merge", path, "--dry-run");
+        var planned = await cli.Run("list", "planned", "--json");
+        var merge = await Ok("merge", path, "--param", "lambda=2", "--notes", "from a file");
+        var shown = await Ok("show", "ada/planned");
+
+        Assert.Equal(["linear", "task_arithmetic"], plan.GetProperty("steps").EnumerateArray().Select(s => s.GetProperty("method").GetString()));
+        Assert.Empty(Ids(planned.Json));
+        Assert.Equal("ada/planned", merge.GetProperty("result").GetProperty("version").GetProperty("adapter").GetString());
+        Assert.Equal(2, merge.GetProperty("request").GetProperty("recipe").GetProperty("parameters").GetProperty("lambda").GetDouble());
+        Assert.Equal("from a file", shown.GetProperty("version").GetProperty("message").GetString());
+        Assert.Contains("step 1", (await cli.Run("merge", path, "--dry-run")).Output);
+    }
+
+    [Theory]
+    [InlineData("method: linear\ninputs: [{adapter: ada/sort, wheight: 1}]", "recipe-invalid", "$.inputs[0].wheight")]
+    [InlineData("method: linear\n  inputs: [", "recipe-invalid", "line")]
+    public async Task A_recipe_that_is_none_is_refused_with_its_place(string text, string code, string place)
+    {
+        var path = Path.Combine(cli.Home, "wrong.yaml");
+        await File.WriteAllTextAsync(path, text, TestContext.Current.CancellationToken);
+
+        var run = await cli.Run("merge", path, "-o", "ada/x", "--json");
+
+        Assert.Equal((1, code), (run.ExitCode, run.Json.GetProperty("code").GetString()));
+        Assert.StartsWith(place, run.Json.GetProperty("issues")[0].GetProperty("path").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_misspelled_input_of_a_merge_is_answered_with_the_right_one()
     {
         await Publish("copy", "sort");

@@ -28,15 +28,27 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("GetVersion", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/1"),
         new("GetVersion", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/hidden-tag"),
         new("GetReport", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main/report"),
+        new("GetMergeReport", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main/merge-report"),
+        new("GetLineage", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main/lineage"),
+        new("GetLineage", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/1/lineage?format=svg"),
         new("DownloadFile", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main/files/adapter_config.json"),
+        new("DownloadFile", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main/files/adapter_model.safetensors?rank=1"),
+        new("DownloadFile", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main/files/README.md?rank=none"),
+        new("GetRank", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main/ranks/1"),
+        new("GetRank", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/1/ranks/none"),
         new("SetTag", "adapter", HttpMethod.Put, a => $"/adapters/{a}/tags/mine"),
         new("DeleteTag", "adapter", HttpMethod.Delete, a => $"/adapters/{a}/tags/hidden-tag"),
         new("FindSimilar", "adapter", HttpMethod.Get, a => $"/adapters/{a}/similar"),
         new("ListAdapters", "adapter", HttpMethod.Get, a => $"/adapters?owner={a.Split('/')[0]}&q={a.Split('/')[1]}&unlisted=true"),
         new("BeginUpload", "adapter", HttpMethod.Post, _ => "/uploads", a => new BeginUploadRequest(a, [new UploadFileRequest("adapter_config.json", 1)])),
+        new("CompareAdapters", "adapter", HttpMethod.Post, _ => "/compatibility", a => new CompatibilityRequest([a, "ann/open-1"])),
+        new("CompareAdapters", "adapter", HttpMethod.Post, _ => "/compatibility", a => new CompatibilityRequest(["ann/open-1", "eve/open-3", $"{a}@1"])),
         new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRecipe("linear", [new(a)], Output)),
         new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRecipe("linear", [new("eve/open-3"), new($"{a}@1")], Output)),
         new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRecipe("linear", [new("eve/open-3")], new OutputRequest(a))),
+        new("RequestMerge", "adapter", HttpMethod.Post, _ => "/merges", a => new MergeRecipe("linear", [new("eve/open-3"), new(Recipe: new("cat", [new(a)]))], Output)),
+        new("PlanMerge", "adapter", HttpMethod.Post, _ => "/merges/plan", a => new MergeRecipe("linear", [new(a)])),
+        new("PlanMerge", "adapter", HttpMethod.Post, _ => "/merges/plan", a => new MergeRecipe("linear", [new("eve/open-3"), new(Recipe: new("cat", [new(a)]))])),
         new("RequestSubtraction", "adapter", HttpMethod.Post, _ => "/subtractions", a => new SubtractionRequest(a, [new("eve/open-3")], Output)),
         new("RequestSubtraction", "adapter", HttpMethod.Post, _ => "/subtractions", a => new SubtractionRequest("eve/open-3", [new(a)], Output)),
         new("RequestSubtraction", "adapter", HttpMethod.Post, _ => "/subtractions", a => new SubtractionRequest("eve/open-3", [new("ann/open-1")], new OutputRequest(a))),
@@ -63,6 +75,7 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("GetClustering", "snapshot", HttpMethod.Get, s => $"/clusterings/{s}"),
         new("RevokeKey", "key", HttpMethod.Delete, k => $"/keys/{k}"),
 
+        new("ListMergeMethods", Listed, HttpMethod.Get, _ => "/merge-methods"),
         new("Health", Listed, HttpMethod.Get, _ => "/health"),
         new("WhoAmI", Listed, HttpMethod.Get, _ => "/whoami"),
         new("ListJobs", Listed, HttpMethod.Get, _ => "/jobs"),
@@ -135,7 +148,7 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         await PrivacyWorld.EndedAsync(world.Ann, "/subtractions", new SubtractionRequest("ann/hidden-1", [new("ann/open-2")], new OutputRequest("ann/derived")));
         foreach (var caller in new[] { world.Eve, stack.Anonymous })
         {
-            foreach (var route in new[] { "", "/versions", "/versions/main", "/versions/main/report", "/similar" })
+            foreach (var route in new[] { "", "/versions", "/versions/main", "/versions/main/report", "/versions/main/merge-report", "/versions/main/lineage", "/versions/main/lineage?format=svg", "/similar" })
             {
                 var answer = await caller.SendAsync(HttpMethod.Get, "/adapters/ann/derived" + route);
                 Assert.Equal(200, answer.Status);

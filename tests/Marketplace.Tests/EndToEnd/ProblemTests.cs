@@ -20,7 +20,7 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
     public sealed class Fixture(AzuriteFixture azurite) : StackFixture(azurite, new StackSettings
     {
         FunctionsThroughProxy = true,
-        Environment = new Dictionary<string, string> { ["Marketplace__MaxActiveJobs"] = "1", ["Marketplace__MaxExactLibrary"] = "2" },
+        Environment = new Dictionary<string, string> { ["Marketplace__MaxActiveJobs"] = "1", ["Marketplace__MaxExactLibrary"] = "2", ["Marketplace__MaxComparedBytes"] = "4000" },
     })
     {
         public override async ValueTask InitializeAsync()
@@ -62,9 +62,16 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
             await RefusedAsync(owner, HttpMethod.Post, "/merges", Merge("ann/x") with { Method = "ties-and-tails" }, "method");
             await RefusedAsync(owner, HttpMethod.Post, "/merges", Merge("ann/x") with { Energy = 2 }, "energy");
             await RefusedAsync(owner, HttpMethod.Post, "/merges", Merge("ann/x", "ann/one", "ann/absent"), "inputs[1].adapter");
+            await RefusedAsync(owner, HttpMethod.Post, "/compatibility", new CompatibilityRequest(["ann/one"]), "inputs");
+            await RefusedAsync(owner, HttpMethod.Post, "/compatibility", new CompatibilityRequest([.. Enumerable.Repeat("ann/one", 33)]), "inputs");
+            await RefusedAsync(owner, HttpMethod.Post, "/compatibility", new CompatibilityRequest(["ann/one", "ANN/one@1"]), "inputs");
+            await RefusedAsync(owner, HttpMethod.Post, "/compatibility", new CompatibilityRequest(["ann/one", "ann/absent"]), "inputs[1]");
+            await RefusedAsync(owner, HttpMethod.Post, "/compatibility", new CompatibilityRequest(["ann/one", "ann/other-base"], 0), "rank");
             await RefusedAsync(owner, HttpMethod.Post, "/clusterings", new ClusteringRequest(StackAdapters.BaseModel, K: 9), "k");
             await RefusedAsync(owner, HttpMethod.Post, "/keys", new CreateKeyRequest("x", "emperor"), "scope");
             await RefusedAsync(owner, HttpMethod.Patch, "/adapters/ann/one", new UpdateAdapterRequest(), "listed");
+            await RefusedAsync(stack.Anonymous, HttpMethod.Get, "/adapters/ann/one/versions/main/lineage?format=png", null, "format");
+            await RefusedAsync(stack.Anonymous, HttpMethod.Get, "/adapters/ann/one/versions/main/lineage?limit=501", null, "limit");
             await RefusedAsync(stack.Anonymous, HttpMethod.Get, "/adapters?limit=0", null, "limit");
             await RefusedAsync(stack.Anonymous, HttpMethod.Get, "/adapters?continuation=made-up", null, "continuation");
         },
@@ -98,7 +105,7 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
             var owner = await stack.AccountAsync("ann");
             foreach (var route in new[]
             {
-                "/adapters/ann/absent", "/adapters/ann/one/versions/7", "/adapters/ann/one/versions/main/files/absent.txt", "/uploads/" + new string('0', 32),
+                "/adapters/ann/absent", "/adapters/ann/one/versions/7", "/adapters/ann/one/versions/main/files/absent.txt", "/adapters/ann/one/versions/main/merge-report", "/adapters/ann/one/versions/7/lineage", "/uploads/" + new string('0', 32),
                 "/jobs/" + new string('0', 64), "/jobs/absent/events", "/clusterings/" + new string('0', 32), "/base-models/resolve?name=%2Fhome%2Fx", "/no-such-route",
             })
             {
@@ -133,6 +140,15 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
             (await owner.SendAsync(HttpMethod.Post, "/merges", Merge("ann/x", "ann/one", "ann/other-base"))).Problem(422, "base-mismatch");
             (await owner.SendAsync(HttpMethod.Post, "/merges", Merge("ann/x", "ann/one", "ann/unresolved"))).Problem(422, "base-mismatch");
             (await owner.SendAsync(HttpMethod.Get, "/adapters/ann/unresolved/similar")).Problem(422, "base-mismatch");
+            (await owner.SendAsync(HttpMethod.Post, "/compatibility", new CompatibilityRequest(["ann/one", "ann/other-base"]))).Problem(422, "base-mismatch");
+        },
+        ["rank-not-available"] = async stack =>
+        {
+            var owner = await stack.AccountAsync("ann");
+            var files = new[] { "adapter_config.json", "adapter_model.safetensors" }.ToDictionary(n => n, n => File.ReadAllBytes(Path.Combine(Fixtures.Adapter("llama/dora"), n)));
+            await owner.PublishedAsync("ann/dora", files);
+            var issues = (await owner.SendAsync(HttpMethod.Get, "/adapters/ann/dora/versions/main/ranks/1")).Problem(422, "rank-not-available").Issues!;
+            Assert.Contains(issues, i => i.Code == "dora-not-mergeable" && i.Path!.EndsWith("_proj", StringComparison.Ordinal));
         },
         ["subspace-exhausted"] = async stack =>
         {
@@ -147,6 +163,15 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
             var owner = await stack.AccountAsync("ann");
             (await owner.SendAsync(HttpMethod.Post, "/clusterings", new ClusteringRequest(CrowdedBase))).Problem(422, "library-too-large");
             (await stack.Anonymous.SendAsync(HttpMethod.Get, "/adapters/ann/crowd-4/similar")).Problem(422, "library-too-large");
+        },
+        ["comparison-too-large"] = async stack =>
+            (await stack.Anonymous.SendAsync(HttpMethod.Post, "/compatibility", new CompatibilityRequest(["ann/crowd-4", "ann/crowd-5", "ann/crowd-6"]))).Problem(422, "comparison-too-large"),
+        ["not-mergeable"] = async stack =>
+        {
+            var owner = await stack.AccountAsync("ann");
+            var recipe = new MergeRecipe("linear", [new("ann/one"), new("ann/one", Weight: -1)]);
+            var problem = (await owner.SendAsync(HttpMethod.Post, "/merges/plan", recipe)).Problem(422, "not-mergeable");
+            Assert.Equal("weights-invalid", Assert.Single(problem.Issues!).Code);
         },
         ["too-many-requests"] = async stack =>
         {

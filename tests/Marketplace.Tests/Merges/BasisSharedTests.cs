@@ -116,7 +116,7 @@ public sealed class BasisSharedTests
     [InlineData("knots inside=ties gamma=0.1", "no parameter 'gamma'")]
     [InlineData("knots inside=linear density=0.5", "no parameter 'density'")]
     [InlineData("core_space inside=ties rescale=unbiased", "'rescale' is one of")]
-    [InlineData("core_space inside=della density=0.9 epsilon=0.7", "'epsilon' lies in")]
+    [InlineData("core_space inside=della density=0.9 epsilon=0.7", "'epsilon' is a number in")]
     [InlineData("core_space inside=della density=0.9 epsilon=0.2", "density ± epsilon")]
     public void What_the_method_inside_can_not_use_is_refused(string variant, string reason)
     {
