@@ -66,6 +66,7 @@ public static class FunctionTable
         new("ListBaseModels", "GET", "/base-models", Anyone, ListBaseModels.Handle, "Base models and their aliases"),
         new("ResolveBaseModel", "GET", "/base-models/resolve", Anyone, ResolveBaseModel.Handle, "What a spelling counts as"),
         new("ConfirmAlias", "POST", "/base-models/aliases", Publish, ConfirmAlias.Handle, "Confirm what a spelling stands for"),
+        new("AllocateSubspaces", "POST", "/base-models/subspaces", Publish, AllocateSubspaces.Handle, "Reserve orthogonal input subspaces for training"),
     ];
 
     public static IReadOnlyList<QueueFunction> Queues { get; } =

@@ -80,6 +80,9 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
     public Task<ConfirmAliasResponse> ConfirmAlias(ConfirmAliasRequest request, CancellationToken ct) =>
         Connection.Post<ConfirmAliasResponse>("base-models/aliases", request, ct);
 
+    public Task<AllocateSubspacesResponse> AllocateSubspaces(AllocateSubspacesRequest request, CancellationToken ct) =>
+        Connection.Post<AllocateSubspacesResponse>("base-models/subspaces", request, ct);
+
     /// <summary><paramref name="name"/> as <c>owner/name</c>: a bare name belongs to the caller's account.</summary>
     public async Task<AdapterId> ResolveOwnName(string name, CancellationToken ct)
     {

@@ -21,7 +21,7 @@ internal static class BaseModelsCommand
         resolve.Does(Resolve);
         var confirm = new Command("confirm", "Confirm what a spelling in your adapters stands for") { Spelling, BaseModel, Everybody };
         confirm.Does(Confirm);
-        return new Command("base-models", "Show base models, and tell which spellings are the same one") { list, resolve, confirm };
+        return new Command("base-models", "Show base models, and tell which spellings are the same one") { list, resolve, confirm, AllocateCommand.Create() };
     }
 
     private static async Task<int> List(Call call, CancellationToken ct)

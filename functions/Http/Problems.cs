@@ -34,6 +34,9 @@ public static class Problems
     public static ProblemHttpResult LibraryTooLarge(int members, int limit) =>
         Create(422, "library-too-large", "The library is too large for exact comparison", $"It has {members} members; exact comparison is done up to {limit}.");
 
+    public static ProblemHttpResult SubspaceExhausted(string module, int free, int rank) =>
+        Create(409, "subspace-exhausted", "No orthogonal subspace is left", $"{module} has {free} directions left, which is less than rank {rank}.");
+
     public static ProblemHttpResult ComparisonTooLarge(long bytes, long limit) =>
         ComparisonTooLarge($"Their weights have {bytes} bytes; up to {limit} are compared on request.");
 

@@ -35,6 +35,7 @@ public sealed class MarketplaceStorage
         Uploads = new UploadStore(Named("uploads"));
         ContentIndex = new ContentIndex(Named("contents"), Versions);
         BaseModels = new BaseModelStore(Named("basemodels"), Clock);
+        Subspaces = new SubspaceStore(Named("subspaces"));
         Jobs = new JobStore(Named("jobs"), Named("secrets"), Clock);
         Audit = new AuditLog(Named("audit"));
         Queues = new JobQueue(queues, names, options);
@@ -78,6 +79,9 @@ public sealed class MarketplaceStorage
 
     /// <summary>Base models and aliases.</summary>
     public BaseModelStore BaseModels { get; }
+
+    /// <summary>Input subspaces of adapters that are trained to be orthogonal.</summary>
+    public SubspaceStore Subspaces { get; }
 
     /// <summary>Libraries and clusterings.</summary>
     public LibraryStore Libraries { get; }

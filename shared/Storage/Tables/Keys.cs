@@ -44,6 +44,12 @@ internal static class Keys
     /// <summary>Spellings may be paths with any character, so their row key is a hash.</summary>
     public static Key Alias(string? owner, string normalizedSpelling) => new(Aliases(owner), Hash(normalizedSpelling));
 
+    /// <summary>Names of modules may be long, so their row key is a hash.</summary>
+    public static Key SubspaceCounter(string baseModel, string module, int size) => new(Model(baseModel), Hash($"{module}|{size}"));
+
+    public static Key SubspaceOf(string baseModel, string module, int size, AdapterId adapter) =>
+        new(Model(baseModel), $"{Hash($"{module}|{size}")}|{Adapter(adapter)}");
+
     public static string Model(string baseModel) => Lower(baseModel).Replace('/', '|');
 
     public static Key Member(string baseModel, AdapterId id) => new(Model(baseModel), Adapter(id));

@@ -150,6 +150,14 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
             var issues = (await owner.SendAsync(HttpMethod.Get, "/adapters/ann/dora/versions/main/ranks/1")).Problem(422, "rank-not-available").Issues!;
             Assert.Contains(issues, i => i.Code == "dora-not-mergeable" && i.Path!.EndsWith("_proj", StringComparison.Ordinal));
         },
+        ["subspace-exhausted"] = async stack =>
+        {
+            var owner = await stack.AccountAsync("ann");
+            var first = new AllocateSubspacesRequest("ann/x", StackAdapters.BaseModel, 5, [new("wide", 64), new("narrow", 8)]);
+            await owner.PostAsync<AllocateSubspacesResponse>("/base-models/subspaces", first, 200);
+            var problem = (await owner.SendAsync(HttpMethod.Post, "/base-models/subspaces", first with { Adapter = "ann/y" })).Problem(409, "subspace-exhausted");
+            Assert.Contains("narrow", problem.Detail, StringComparison.Ordinal);
+        },
         ["library-too-large"] = async stack =>
         {
             var owner = await stack.AccountAsync("ann");
