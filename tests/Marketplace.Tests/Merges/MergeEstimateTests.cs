@@ -1,7 +1,7 @@
 using Marketplace.Core;
-using Marketplace.Core.Algebra;
 using Marketplace.Core.Formats;
 using Marketplace.Core.Merges;
+using Xunit;
 
 namespace Marketplace.Tests.Merges;
 
@@ -43,16 +43,8 @@ public class MergeEstimateTests
     [Fact]
     public void Nested_recipes_add_up_by_class()
     {
-        var recipe = new MergeRecipe
-        {
-            Method = "linear",
-            Rank = 4,
-            Inputs =
-            [
-                new() { Adapter = "0" },
-                new() { Recipe = new MergeRecipe { Method = "ties", Rank = 8, Inputs = [new() { Adapter = "1" }, new() { Adapter = "0" }] } },
-            ],
-        };
+        var nested = new MergeRecipe("ties", [new RecipeInput("1"), new RecipeInput("0")]) { Rank = 8 };
+        var recipe = new MergeRecipe("linear", [new RecipeInput("0"), new RecipeInput(Recipe: nested)]) { Rank = 4 };
         var estimate = Of(recipe, Adapter(16, 1024), Adapter(8, 1024));
         Assert.Equal([MethodClass.Linear, MethodClass.Elementwise], estimate.Classes.Select(c => c.Class));
         Assert.All(estimate.Classes, c => Assert.Equal(1, c.Merges));
