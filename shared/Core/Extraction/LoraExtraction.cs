@@ -83,6 +83,18 @@ public static class LoraExtraction
         return (new(module!, kind, transposed ? second : first, transposed ? first : second, 0, 1), transposed);
     }
 
+    /// <summary>Factors a dense ΔW of shape (out, in), not zero, as the options say.</summary>
+    internal static (MergedModule Module, ExtractedModule Report) Truncate(
+        TargetModule module, Matrix delta, double baseNorm, ExtractionOptions options, CancellationToken cancellation)
+    {
+        var found = SubspaceSvd.Truncate(delta, options.Policy, options.MaxRank, module.Name, cancellation);
+        var (factors, norm, discarded) = (found.Factors.Delta, found.Factors.Norm, found.Factors.DiscardedNorm);
+        var lost = norm > 0 ? discarded / norm : 0;
+        return (
+            new(module with { Rank = factors.Rank }, factors, new(module.Name, Math.Min(module.Out, module.In), factors.Rank, norm, discarded, [])),
+            new(module.Name, module.Out, module.In, factors.Rank, baseNorm, norm, 1 - (lost * lost), found.Iterations, found.Converged));
+    }
+
     private sealed class Run(BaseWeights baseModel, BaseWeights tuned, ExtractionOptions options)
     {
         public List<ExtractedModule> Extracted { get; } = [];
@@ -132,19 +144,17 @@ public static class LoraExtraction
             else if (norm < options.SkipBelow * baseNorm)
                 LeftOut.Add(new(pair.Name, Extraction.LeftOut.BelowTolerance, $"It changed by less than {options.SkipBelow:g3} of its norm.", norm / baseNorm));
             else
-                return Truncate(module, delta, baseNorm, norm, cancellation);
+                return Truncate(module, delta, baseNorm, cancellation);
             return null;
         }
 
-        private MergedModule Truncate(TargetModule module, Matrix delta, double baseNorm, double norm, CancellationToken cancellation)
+        private MergedModule Truncate(TargetModule module, Matrix delta, double baseNorm, CancellationToken cancellation)
         {
-            var found = SubspaceSvd.Truncate(delta, options.Policy, options.MaxRank, module.Name, cancellation);
-            var factors = found.Factors.Delta;
-            var lost = found.Factors.DiscardedNorm / norm;
-            Extracted.Add(new(module.Name, module.Out, module.In, factors.Rank, baseNorm, norm, 1 - (lost * lost), found.Iterations, found.Converged));
-            if (module.Kind == ModuleKind.Embedding && ModelNaming.IsInputEmbedding(module.Name) && baseModel.Find("lm_head.weight")?.Name.StartsWith("lm_head", StringComparison.Ordinal) == false)
+            var (merged, report) = LoraExtraction.Truncate(module, delta, baseNorm, options, cancellation);
+            Extracted.Add(report);
+            if (ModelNaming.IsInputEmbedding(module.Name) && baseModel.Find("lm_head.weight") is { } head && ModelNaming.ModuleOf(head.Name) is { } tied && !ModelNaming.IsHead(tied))
                 LeftOut.Add(new("lm_head.weight", Extraction.LeftOut.TiedHead, "The head shares the embeddings; a LoRA on the embeddings changes the head only once it is merged."));
-            return new(module with { Rank = factors.Rank }, factors, new(module.Name, Math.Min(module.Out, module.In), factors.Rank, norm, found.Factors.DiscardedNorm, []));
+            return merged;
         }
 
         private void NotFinite(string tensor) =>

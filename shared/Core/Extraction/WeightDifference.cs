@@ -47,6 +47,11 @@ internal static class WeightDifference
         return transposed ? MatrixMath.Transpose(stored) : stored;
     }
 
+    /// <summary>Whether a pair differs in any value; being stored in another type is no difference.</summary>
+    public static bool Differs(BaseWeights first, BaseWeights second, WeightPair pair) =>
+        !first.SameBytes(pair.Base, second, pair.Tuned)
+        && (pair.Base.Type == pair.Tuned.Type || Compare(first, pair.Base, second, pair.Tuned).Difference != 0);
+
     /// <summary>Compares two tensors of one shape.</summary>
     public static WeightComparison Compare(BaseWeights first, TensorInfo x, BaseWeights second, TensorInfo y)
     {

@@ -57,12 +57,8 @@ public sealed class LoraExtractionTests : IDisposable
         using (extracted)
         {
             Assert.Equal(merged.Tensors.Length, report.Modules.Length);
-            foreach (var module in report.Modules)
-            {
-                var expected = Dense.Of(adapter.Delta(module.Module)!);
-                // The merged weights were rounded to float32, which is noise beside ΔW.
-                Dense.AssertClose(expected, extracted.Delta(module.Module)!, 1e-5);
-            }
+            // The merged weights were rounded to float32, which is noise beside ΔW.
+            Assert.All(report.Modules, m => Dense.AssertClose(Dense.Of(adapter.Delta(m.Module)!), extracted.Delta(m.Module)!, 1e-5));
         }
     }
 
@@ -129,8 +125,7 @@ public sealed class LoraExtractionTests : IDisposable
     public void What_a_lora_cannot_hold_is_named()
     {
         using var original = Models.OpenBase("llama");
-        var path = Path.Combine(folder.Path, "t");
-        Directory.CreateDirectory(path);
+        var path = Directory.CreateDirectory(Path.Combine(folder.Path, "t")).FullName;
         SafetensorsWriter.Save(Path.Combine(path, "model.safetensors"), original.Tensors
             .Where(t => t.Name != "model.layers.1.mlp.up_proj.weight")
             .Select(t => t.Name == "lm_head.weight"
@@ -299,8 +294,7 @@ public sealed class LoraExtractionTests : IDisposable
     {
         Assert.True(LoraExtraction.TryRun(original, tuned, options, out var export, out var report, out var problems, cancellation: TestContext.Current.CancellationToken), string.Join('\n', problems));
         var path = Path.Combine(folder.Path, Guid.NewGuid().ToString("N"));
-        Directory.CreateDirectory(path);
-        export.Save(path);
+        export.Save(Directory.CreateDirectory(path).FullName);
         return (AdapterReader.Open(path), report);
     }
 }
