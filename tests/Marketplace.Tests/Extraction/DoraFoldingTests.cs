@@ -3,6 +3,7 @@ using Marketplace.Core;
 using Marketplace.Core.Algebra;
 using Marketplace.Core.Extraction;
 using Marketplace.Core.Formats;
+using Marketplace.Storage.Jobs;
 using Marketplace.Tests.Algebra;
 using Marketplace.Tests.Support;
 using Xunit;
@@ -120,6 +121,22 @@ public sealed class DoraFoldingTests
         Assert.False(DoraFolding.TryFold(adapter, tied, null, out _, out var problems, cancellation: TestContext.Current.CancellationToken));
         Assert.All(problems, p => Assert.Equal(WeightsProblem.ShapeMismatch, p.Code));
         Assert.Equal(adapter.Modules.Length, problems.Length);
+    }
+
+    [Theory]
+    [InlineData("owner/name", true)]
+    [InlineData("owner/absent", false)]
+    [InlineData("owner", true)]
+    [InlineData("../name", false)]
+    [InlineData("owner/..", false)]
+    [InlineData("", false)]
+    public void Base_weights_are_looked_for_under_the_models_name_and_nowhere_else(string name, bool found)
+    {
+        using var folder = new TemporaryFolder();
+        Directory.CreateDirectory(Path.Combine(folder.Path, "mounted", "owner", "name"));
+        Directory.CreateDirectory(Path.Combine(folder.Path, "name"));
+        Assert.Equal(found, new BaseWeightsFolder(Path.Combine(folder.Path, "mounted")).Find(name) is not null);
+        Assert.Null(new BaseWeightsFolder(null).Find("owner/name"));
     }
 
     private static FoldedDora Fold(string model, BaseWeights weights, RankPolicy? policy)
