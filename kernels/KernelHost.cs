@@ -23,6 +23,7 @@ public static class KernelHost
         builder.Logging.AddFilter("Azure", LogLevel.Warning).AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
         builder.Services.AddMarketplaceStorage(builder.Configuration);
         builder.Services.AddJobs();
+        builder.Services.AddSingleton(new BaseWeightsFolder(builder.Configuration["Marketplace:Kernels:BaseWeights"]));
         var asked = builder.Configuration["Marketplace:Kernels:Device"];
         var device = asked is { Length: > 0 }
             ? KernelDevice.Find(asked) ?? throw new InvalidOperationException($"This process has no device '{asked}'.")

@@ -61,6 +61,7 @@ internal static class JobOutput
             Line("discarded", $"{Units.Scientific(result.RelativeDiscarded)} of |ΔW|");
             Line("took", $"{Units.Number(result.Seconds)} s");
             Line("not merged", string.Join('\n', result.NotMerged));
+            Line("folded", string.Join('\n', result.Folded ?? []));
         }
         else if (job.Result is { ValueKind: not JsonValueKind.Null } other)
         {

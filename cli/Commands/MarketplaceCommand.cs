@@ -36,6 +36,8 @@ internal static class MarketplaceCommand
         DemoCommand.Create(),
         PublishCommand.Create(),
         ValidateCommand.Create(),
+        ExtractCommand.Create(),
+        TransferCommand.Create(),
         ListCommand.Create(),
         ShowCommand.Create(),
         LineageCommand.Create(),

@@ -55,6 +55,7 @@ public sealed class Adapter : IDisposable
 {
     private readonly ImmutableDictionary<string, TargetModule> byName;
     private readonly Func<TargetModule, LowRankDelta> read;
+    private readonly Func<TargetModule, double[]>? readMagnitude;
     private readonly IDisposable? owned;
 
     /// <summary>An adapter over any source of factors.</summary>
@@ -63,15 +64,17 @@ public sealed class Adapter : IDisposable
     /// <param name="read">Reads the folded factors of a module; may be called from several threads.</param>
     /// <param name="carried">Names of tensors that are not LoRA factors: saved modules, biases, magnitude vectors.</param>
     /// <param name="owned">What to dispose with the adapter, such as a mapped file.</param>
+    /// <param name="readMagnitude">Reads the DoRA magnitude vector of a module that has one; may be called from several threads.</param>
     public Adapter(
         AdapterConfig config, IEnumerable<TargetModule> modules, Func<TargetModule, LowRankDelta> read,
-        IEnumerable<string>? carried = null, IDisposable? owned = null)
+        IEnumerable<string>? carried = null, IDisposable? owned = null, Func<TargetModule, double[]>? readMagnitude = null)
     {
         Config = config;
         Modules = [.. modules.OrderBy(m => m.Name, StringComparer.Ordinal)];
         Carried = [.. (carried ?? []).Order(StringComparer.Ordinal)];
         byName = Modules.ToImmutableDictionary(m => m.Name, StringComparer.Ordinal);
         this.read = read;
+        this.readMagnitude = readMagnitude;
         this.owned = owned;
     }
 
@@ -89,6 +92,9 @@ public sealed class Adapter : IDisposable
 
     /// <summary>Reads the folded factors of a module; null where the adapter does not touch it (ΔW = 0).</summary>
     public LowRankDelta? Delta(string module) => Find(module) is { } found ? read(found) : null;
+
+    /// <summary>Reads a module's DoRA magnitudes m (out); null where it has none, or where the adapter's source does not give them.</summary>
+    public double[]? Magnitude(string module) => Find(module) is { HasMagnitude: true } found ? readMagnitude?.Invoke(found) : null;
 
     /// <inheritdoc/>
     public void Dispose() => owned?.Dispose();

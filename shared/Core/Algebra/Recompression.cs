@@ -30,7 +30,8 @@ public sealed record Recompression(LowRankDelta Delta, IReadOnlyList<double> S, 
         return Of(tall ? new(dense, identity) : new(identity, dense), policy);
     }
 
-    private static LowRankDelta Split(LowRankSvd svd, int kept, int rows, int columns)
+    /// <summary>The largest triples of a decomposition, the singular values split evenly.</summary>
+    internal static LowRankDelta Split(LowRankSvd svd, int kept, int rows, int columns)
     {
         if (kept == 0)
             return Deltas.Zero(rows, columns);

@@ -64,8 +64,10 @@ public sealed record JobProgressView(int Done, int Total, string? Current, doubl
 /// <param name="RelativeDiscarded">Share of |ΔW| lost by truncation: √(Σ discarded² ∕ Σ total²).</param>
 /// <param name="NotMerged">Tensors of the inputs that have no place in the result, as <c>adapter: tensor</c>.</param>
 /// <param name="Seconds">Time of the computation.</param>
+/// <param name="Folded">Inputs whose DoRA magnitudes were folded into plain factors, and what that discarded; absent where none were.</param>
 public sealed record DerivedResult(
-    VersionReference Version, int Rank, int Modules, double RelativeDiscarded, IReadOnlyList<string> NotMerged, double Seconds);
+    VersionReference Version, int Rank, int Modules, double RelativeDiscarded, IReadOnlyList<string> NotMerged, double Seconds,
+    IReadOnlyList<string>? Folded = null);
 
 /// <summary>Result of a clustering.</summary>
 /// <param name="SnapshotId">The snapshot, at /api/v1/clusterings/{id}.</param>

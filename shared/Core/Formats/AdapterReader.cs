@@ -62,7 +62,7 @@ public static class AdapterReader
             .Concat(modules.Values.SelectMany(m => new[] { m.Tensors.FactorBias, m.Tensors.Magnitude }).OfType<TensorInfo>());
         adapter = new Adapter(
             context.Config!.Config!, modules.Values.Select(m => m.Module), module => Read(file, module, modules[module.Name].Tensors),
-            carried.Select(t => t.Name), file);
+            carried.Select(t => t.Name), file, module => file.ReadDouble(modules[module.Name].Tensors.Magnitude!));
         return true;
     }
 

@@ -23,7 +23,7 @@ public delegate IEnumerable<MergedModule> ModuleComputation(
 /// From a derivation job to a published version: open the inputs, plan, compute, export in the serving profile, check the export like any upload,
 /// publish. The numbers come from whoever runs it: Core in the functions, TorchSharp in the kernels.
 /// </summary>
-public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader, AdapterPublisher publisher)
+public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader, AdapterPublisher publisher, BaseWeightsFolder? weights = null)
 {
     /// <summary>Runs the job and returns its result, a <see cref="DerivedResult"/> as JSON.</summary>
     /// <exception cref="JobFailureException">The inputs can't be combined, or the result fails its checks.</exception>
@@ -34,6 +34,8 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         var request = DerivationRequest.Parse(job.RequestJson);
         var graph = request.Graph();
         using var inputs = await reader.OpenAllAsync(graph.Leaves.Select(request.Find), cancellationToken);
+        var folded = await Task.Run(
+            () => DoraInputs.Fold(inputs, graph.Leaves, request.BaseModel, weights ?? new(null), progress, cancellationToken), cancellationToken);
         var plan = Plan(request, graph, inputs);
 
         using var scratch = new ScratchFolder();
@@ -41,21 +43,23 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         var export = await Task.Run(
             () => Export(request, inputs, Noted(compute(plan, inputs, progress, cancellationToken), modules), scratch.Path), cancellationToken);
         var report = new MergeReport([.. modules], plan.NotMerged);
+        var computedBy = folded.Weights is null ? kernel : $"{kernel} base-weights-{folded.Weights}";
         // Before the version, which must not be without it; a repeated delivery writes it again.
-        await storage.Reports.PutMergeAsync(job.Id, MergeReports.ToJson(request, graph, report, kernel, Stopwatch.GetElapsedTime(started)), cancellationToken);
-        var version = await PublishAsync(job, request, kernel, scratch.Path, cancellationToken);
+        await storage.Reports.PutMergeAsync(job.Id, MergeReports.ToJson(request, graph, report, computedBy, Stopwatch.GetElapsedTime(started)), cancellationToken);
+        var version = await PublishAsync(job, request, computedBy, scratch.Path, cancellationToken);
 
         var notMerged = plan.NotMerged.SelectMany((tensors, input) => tensors.Select(t => $"{graph.Leaves[input]}: {t}"));
         var result = new DerivedResult(
             new VersionReference(version.Adapter.ToString(), version.Number, version.Id), export.Report.Rank, export.Report.Modules,
-            report.RelativeDiscarded, [.. notMerged], Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3));
+            report.RelativeDiscarded, [.. notMerged], Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3),
+            folded.Notes is [] ? null : folded.Notes);
         return JsonSerializer.Serialize(result, ApiJson.Options);
     }
 
     private static MergePlan Plan(DerivationRequest request, MergeGraph graph, OpenAdapters inputs) =>
         MergePlan.TryCreate(graph, inputs, request.Recipe.Carried, out var plan, out var problems)
             ? plan
-            : throw new JobFailureException("not-mergeable", string.Join(' ', problems.Select(p => Describe(p, graph))));
+            : throw new JobFailureException("not-mergeable", string.Join(' ', problems.Select(p => Describe(p, graph) + DoraInputs.Hint(p, request.BaseModel))));
 
     private static string Describe(MergeProblem problem, MergeGraph graph) =>
         problem.Input is { } input ? $"[{problem.Code}] {graph.Leaves[input]}: {problem.Message}" : $"[{problem.Code}] {problem.Message}";
