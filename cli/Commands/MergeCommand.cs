@@ -52,7 +52,7 @@ internal static class MergeCommand
         foreach (var mention in RecipeForm.Mentions(recipe))
             call.Adapter(mention.Adapter);
         if (call.Get(Output) is null && recipe.Output is null && !call.Get(DryRun))
-            throw CliException.Usage("The result needs a name.", "Give --output, or 'output: owner/name' in the recipe.");
+            throw CliException.Usage("The result needs a name: --output, or 'output' in the recipe.");
         var client = call.Connect();
         if (call.Get(Output) is { } name)
             recipe = recipe with { Output = new OutputRequest((await client.ResolveOwnName(name, ct)).ToString(), call.Get(DerivedOptions.Private)) };

@@ -63,7 +63,7 @@ public sealed class UsageTests : IDisposable
     }
 
     [Theory]
-    [InlineData("Did you mean 'ties'?", "method-unknown", "merge", "a/b", "a/c", "-o", "d", "-m", "teis")]
+    [InlineData("Did you mean 'ties'?", "method-unknown", "merge", "a/b", "a/c", "-o", "d", "-m", "tie")]
     [InlineData("", "parameter-unknown", "merge", "a/b", "a/c", "-o", "d", "-p", "density=0.2")]
     [InlineData("", "parameter-invalid", "merge", "a/b", "a/c", "-o", "d", "-m", "ties", "-p", "density=2")]
     [InlineData("", "weights-unused", "merge", "a/b=2", "-o", "d", "-m", "negate")]
