@@ -109,6 +109,7 @@ public static class LoraExtraction
         {
             var pairs = WeightPairs.Of(baseModel, tuned);
             LeftOut.AddRange(pairs.Unmatched);
+            Unchanged = pairs.Equal;
             var done = 0;
             foreach (var pair in pairs.Pairs)
             {

@@ -11,19 +11,21 @@ public sealed record WeightPair(TensorInfo Base, TensorInfo Tuned, string Name);
 
 /// <summary>The tensors of two models, matched by name: with or without the model's name at the front, tied heads through their embeddings.</summary>
 /// <param name="Pairs">Tensors that both have, in ordinal order.</param>
-/// <param name="Unmatched">Tensors that only one has, or that differ in shape, or that can't be computed with.</param>
-public sealed record WeightPairs(ImmutableArray<WeightPair> Pairs, ImmutableArray<LeftOut> Unmatched)
+/// <param name="Unmatched">Tensors that only one has, or that differ in shape, or that differ and can't be computed with.</param>
+/// <param name="Equal">Number of tensors that can't be computed with and are the same in both.</param>
+public sealed record WeightPairs(ImmutableArray<WeightPair> Pairs, ImmutableArray<LeftOut> Unmatched, int Equal)
 {
     /// <summary>Matches the tensors of two models. Nothing but headers is read, except for tensors of types that can't be computed with, whose bytes are compared.</summary>
     public static WeightPairs Of(BaseWeights first, BaseWeights second)
     {
         var pairs = new SortedDictionary<string, WeightPair>(StringComparer.Ordinal);
         var unmatched = new SortedDictionary<string, LeftOut>(StringComparer.Ordinal);
+        var equal = new HashSet<string>(StringComparer.Ordinal);
         foreach (var tuned in second.Tensors)
             Match(first.Find(tuned.Name), tuned);
         foreach (var tensor in first.Tensors)
             Match(tensor, second.Find(tensor.Name));
-        return new([.. pairs.Values], [.. unmatched.Values]);
+        return new([.. pairs.Values], [.. unmatched.Values], equal.Count);
 
         void Match(TensorInfo? x, TensorInfo? y)
         {
@@ -38,7 +40,9 @@ public sealed record WeightPairs(ImmutableArray<WeightPair> Pairs, ImmutableArra
                 unmatched.Add(name, new(name, LeftOut.ShapeChanged, $"The shape is {x.ShapeText} in the base and {y.ShapeText} in the tuned model."));
             else if (x.Type.IsFactorType() && y.Type.IsFactorType())
                 pairs.Add(name, new(x, y, name));
-            else if (!first.SameBytes(x, second, y))
+            else if (first.SameBytes(x, second, y))
+                equal.Add(name);
+            else
                 unmatched.Add(name, new(name, LeftOut.TypeUnsupported, $"It is stored as {x.Type} in the base and {y.Type} in the tuned model; only F64, F32, F16 and BF16 can be computed with."));
         }
     }
