@@ -107,7 +107,7 @@ internal static class MergeBenchmark
                largest share of mapped files and libraries seen: {mapped >> 20} MiB
                managed heap, committed: {GC.GetGCMemoryInfo().TotalCommittedBytes >> 20} MiB
                seconds per module: fastest {reports.Min(r => r.Seconds):f3}, mean {reports.Average(r => r.Seconds):f3}
-               estimate: {estimate.Flops / 1e9:f0} GFLOP, peak of one module {estimate.PeakBytes >> 20} MiB
+               floor: {MergeFloor.Seconds(estimate.Flops, plan.Graph.Root.Method.Class == MethodClass.Elementwise):f1} s for {estimate.Flops / 1e9:f0} GFLOP at the rate of matrix products now; estimated peak of one module {estimate.PeakBytes >> 20} MiB
                kept at rank {report.MaxRank}: {1 - (report.RelativeDiscarded * report.RelativeDiscarded):p2} of |ΔW|²
              """));
         foreach (var input in inputs)

@@ -39,6 +39,20 @@ internal static class MergeFloor
         Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"reading {bytes >> 20} MiB of adapters, cached: {seconds:f2} s, {bytes / seconds / 1e9:f1} GB/s"));
     }
 
+    /// <summary>
+    /// Seconds that a merge's operations alone would take on all processors: float64 ones at the rate of products, float32 ones at that of a matrix by a block.
+    /// </summary>
+    /// <param name="flops">Floating-point operations.</param>
+    /// <param name="dense">Whether they are those of dense float32 matrices.</param>
+    public static double Seconds(double flops, bool dense)
+    {
+        set_num_threads(1);
+        using var scope = NewDisposeScope();
+        var (left, right) = dense ? (randn(4096, 4096), randn(4096, 32)) : (randn(2048, 2048, dtype: float64), randn(2048, 2048, dtype: float64));
+        var once = 2d * left.shape[0] * left.shape[1] * right.shape[1];
+        return flops / once * Fastest(() => left.matmul(right).Dispose()) / Environment.ProcessorCount;
+    }
+
     private static void Rate(string what, double flops, Func<Tensor> compute)
     {
         var calls = (int)Math.Max(1, 2e9 / flops);
