@@ -22,7 +22,7 @@ internal sealed class DeltaTiles
     public DeltaTiles(LowRankDelta delta, KernelDevice device)
     {
         (b, a) = (device.UploadSingle(delta.B), device.UploadSingle(delta.A));
-        if (!(b.isfinite().all().item<bool>() && a.isfinite().all().item<bool>()))
+        if (!(b.isfinite().all().Only<bool>() && a.isfinite().all().Only<bool>()))
             throw new NotFiniteNumberException("The factors of a delta must be finite, also in float32.");
         (Rows, Columns) = (delta.Out, delta.In);
         height = HeightOf(Columns, device);

@@ -73,8 +73,8 @@ internal sealed class Selection(Func<int, Tensor> magnitudes, int tiles, Func<in
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             var x = magnitudes(tile);
-            above += x.gt(to).sum().item<long>();
-            var candidates = x.masked_select(x.ge(from).logical_and_(x.le(to)));
+            above += x.gt(Scalars.Of(to)).sum().Only<long>();
+            var candidates = x.masked_select(x.ge(Scalars.Of(from)).logical_and_(x.le(Scalars.Of(to))));
             inside += insideOf[tile] = candidates.numel();
             if (inside <= MostGathered && candidates.numel() > 0)
                 gathered.Add(candidates.MoveToOuterDisposeScope());
@@ -88,17 +88,17 @@ internal sealed class Selection(Func<int, Tensor> magnitudes, int tiles, Func<in
     {
         using var scope = NewDisposeScope();
         var gathered = pass.Gathered!;
-        var threshold = gathered.kthvalue(gathered.numel() - k + 1, 0).values.item<float>();
-        var larger = gathered.gt(threshold).sum().item<long>();
-        var equal = gathered.eq(threshold);
-        if (equal.sum().item<long>() == k - larger)
+        var threshold = gathered.kthvalue(gathered.numel() - k + 1, 0).values.Only<float>();
+        var larger = gathered.gt(Scalars.Of(threshold)).sum().Only<long>();
+        var equal = gathered.eq(Scalars.Of(threshold));
+        if (equal.sum().Only<long>() == k - larger)
             return new(threshold, long.MaxValue);
         var equalOf = new long[tiles];
         var offset = 0L;
         for (var tile = 0; tile < tiles; offset += pass.InsideOf[tile++])
         {
             if (pass.InsideOf[tile] > 0)
-                equalOf[tile] = equal.narrow(0, offset, pass.InsideOf[tile]).sum().item<long>();
+                equalOf[tile] = equal.narrow(0, offset, pass.InsideOf[tile]).sum().Only<long>();
         }
 
         return Settle(threshold, k - larger, equalOf);
@@ -112,8 +112,8 @@ internal sealed class Selection(Func<int, Tensor> magnitudes, int tiles, Func<in
             if (kept > equalOf[tile])
                 continue;
             using var scope = NewDisposeScope();
-            var places = magnitudes(tile).reshape(-1).eq(threshold).nonzero(); // (equal, 1), ascending
-            return new(threshold, firstIndex(tile) + places[kept - 1, 0].item<long>());
+            var places = magnitudes(tile).reshape(-1).eq(Scalars.Of(threshold)).nonzero(); // (equal, 1), ascending
+            return new(threshold, firstIndex(tile) + places[kept - 1, 0].Only<long>());
         }
     }
 

@@ -60,7 +60,7 @@ internal sealed class SparseTiles
         {
             x = Sparsify(x, tile);
             if (factor != 1)
-                x = x.mul_(factor);
+                x = x.mul_(Scalars.Of(factor));
         }
 
         return x.MoveToOuterDisposeScope();
@@ -84,7 +84,7 @@ internal sealed class SparseTiles
     private Tensor Sparsify(Tensor x, int tile) => merge.Sparsifier switch
     {
         Sparsifier.Magnitude => outer.Largest(x, tiles.FirstIndex(tile)),
-        Sparsifier.Outliers => outer.Largest(x, tiles.FirstIndex(tile)) - inner.Largest(x, tiles.FirstIndex(tile)),
+        Sparsifier.Outliers => outer.Largest(x, tiles.FirstIndex(tile)).Minus(inner.Largest(x, tiles.FirstIndex(tile))),
         Sparsifier.Random => x * Mask(tile, x),
         _ => Ranked(x, tile),
     };
@@ -115,14 +115,13 @@ internal sealed class SparseTiles
 
     private Tensor Ranked(Tensor x, int tile)
     {
-        var columns = x.shape[1];
+        var columns = (int)x.shape[1];
         var order = sort(x.abs(), 1, descending: false, stable: true).indices; // (rows, columns): of equals the first comes first
-        var ranks = empty_like(order).scatter_(1, order, arange(columns, device: x.device).expand(order.shape)).to(float64);
-        var probability = columns == 1
-            ? full_like(ranks, input.Density + input.Epsilon)
-            : ranks * (2 * input.Epsilon / (columns - 1)) + (input.Density - input.Epsilon);
-        var words = tensor(Array.ConvertAll(WordsOf(tile), w => (double)w), x.shape).to(x.device);
-        var kept = words.lt(probability * Words).to(float64);
+        double[] byRank = [.. Enumerable.Range(0, columns).Select(rank => input.Density - input.Epsilon + (2 * input.Epsilon * (columns == 1 ? 1 : rank / (columns - 1d))))];
+        var ascending = tensor(byRank).to(x.device).expand(order.shape);
+        var probability = empty_like(ascending.contiguous()).scatter_(1, order, ascending);
+        var words = tensor(Array.ConvertAll(WordsOf(tile), w => w / Words), x.shape).to(x.device);
+        var kept = words.lt(probability).to(float64);
         return x * (merge.Rescaling == Rescaling.Unbiased ? kept / probability : kept).to(float32);
     }
 
@@ -141,8 +140,8 @@ internal sealed class SparseTiles
         {
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            before += Magnitudes(tile).sum(float64).item<double>();
-            after += Tile(tile).abs_().sum(float64).item<double>();
+            before += Magnitudes(tile).sum(float64).Only<double>();
+            after += Tile(tile).abs_().sum(float64).Only<double>();
         }
 
         return after > 0 ? before / after : 1;

@@ -102,7 +102,7 @@ internal static class SubspaceIteration
                 return (basis.alias().MoveToOuterDisposeScope(), cat(images, 1).MoveToOuterDisposeScope());
             var next = m.mT.matmul(images[^1]);
             for (var twice = 0; twice < 2; twice++) // once leaves rounding errors where little is new
-                next = next - basis.matmul(basis.mT.matmul(next));
+                next = next.Minus(basis.matmul(basis.mT.matmul(next)));
             block = linalg.qr(next).Q;
             basis = cat([basis, block], 1);
         }
@@ -144,7 +144,7 @@ internal static class SubspaceIteration
         var discarded = Tiles(m).Sum(t =>
         {
             using var scope = NewDisposeScope();
-            return Squared(m.narrow(0, t.First, t.Count) - b.narrow(0, t.First, t.Count).matmul(a));
+            return Squared(m.narrow(0, t.First, t.Count).Minus(b.narrow(0, t.First, t.Count).matmul(a)));
         });
         return new(new(KernelDevice.Download(b), KernelDevice.Download(a)), s, norm, Math.Sqrt(discarded));
     }
@@ -187,6 +187,6 @@ internal static class SubspaceIteration
     private static double Squared(Tensor tile)
     {
         using var scope = NewDisposeScope();
-        return tile.square().sum(float64).item<double>();
+        return (tile * tile).sum(float64).Only<double>();
     }
 }

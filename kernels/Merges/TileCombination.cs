@@ -46,7 +46,7 @@ internal sealed class TileCombination(ElementwiseMerge merge, IReadOnlyList<Spar
             _ => Ram(x),
         };
         if (merge.Lambda != 1)
-            result = result.mul_(merge.Lambda);
+            result = result.mul_(Scalars.Of(merge.Lambda));
         return result.MoveToOuterDisposeScope();
     }
 
@@ -64,7 +64,7 @@ internal sealed class TileCombination(ElementwiseMerge merge, IReadOnlyList<Spar
         var sum = merge.Normalize ? weights.Sum() : 1;
         var result = zeros_like(x[0]);
         for (var e = 0; e < x.Length; e++)
-            result.add_(x[e], alpha: weights[e] / (sum == 0 ? 1 : sum));
+            result.Accumulate(x[e], weights[e] / (sum == 0 ? 1 : sum));
         return result;
     }
 
@@ -75,13 +75,13 @@ internal sealed class TileCombination(ElementwiseMerge merge, IReadOnlyList<Spar
         {
             using var scope = NewDisposeScope();
             if (merge.ElectByCount)
-                votes.add_(x[e].sign(), alpha: merge.ElectWeighted ? Math.Sign(weights[e]) : 1);
+                votes.Accumulate(x[e].sign(), merge.ElectWeighted ? Math.Sign(weights[e]) : 1);
             else
-                votes.add_(x[e], alpha: merge.ElectWeighted ? weights[e] : 1);
+                votes.Accumulate(x[e], merge.ElectWeighted ? weights[e] : 1);
         }
 
         // Adding +0 turns −0 into +0, whose sign counts as positive.
-        var elected = merge.DrawIsPositive ? copysign(ones_like(votes), votes.add_(0)) : votes.sign();
+        var elected = merge.DrawIsPositive ? copysign(ones_like(votes), votes.Accumulate(zeros_like(votes))) : votes.sign();
         var (sum, divisor) = (zeros_like(votes), zeros_like(votes));
         for (var e = 0; e < x.Length; e++)
         {
@@ -92,45 +92,45 @@ internal sealed class TileCombination(ElementwiseMerge merge, IReadOnlyList<Spar
             else if (merge.ElectWeighted && weights[e] == 0)
                 vote.zero_();
             var agrees = vote.mul_(elected).relu_(); // 1 where the own sign is the elected one
-            sum.addcmul_(x[e], agrees, weights[e]);
-            divisor.add_(agrees, alpha: merge.Divisor == TiesDivisor.Weights ? weights[e] : 1);
+            sum.addcmul_(x[e], agrees, Scalars.Of(weights[e]));
+            divisor.Accumulate(agrees, merge.Divisor == TiesDivisor.Weights ? weights[e] : 1);
         }
 
-        return merge.Divisor == TiesDivisor.None ? sum : sum.div_(divisor.add_(divisor.eq(0)));
+        return merge.Divisor == TiesDivisor.None ? sum : sum.div_(divisor.Accumulate(divisor.eq(Scalars.Of(0)).to(float32)));
     }
 
     private Tensor Sce(Tensor[] x)
     {
         var votes = zeros_like(x[0]);
         foreach (var e in x)
-            votes.add_(e);
-        var elected = copysign(ones_like(votes), votes.add_(0));
+            votes.Accumulate(e);
+        var elected = copysign(ones_like(votes), votes.Accumulate(zeros_like(votes)));
         var (sum, divisor) = (zeros_like(votes), zeros_like(votes));
         for (var e = 0; e < x.Length; e++)
         {
             using var scope = NewDisposeScope();
             var agrees = x[e].sign().mul_(elected).relu_();
-            sum.addcmul_(x[e], agrees, omega[e]);
-            divisor.add_(agrees, alpha: omega[e]);
+            sum.addcmul_(x[e], agrees, Scalars.Of(omega[e]));
+            divisor.Accumulate(agrees, omega[e]);
         }
 
-        return sum.div_(divisor.clamp_min_(ElementwiseMerge.SmallestSceDivisor));
+        return sum.div_(divisor.clamp_min_(Scalars.Of(ElementwiseMerge.SmallestSceDivisor)));
     }
 
     private Tensor Ram(Tensor[] x)
     {
         var (changed, count) = Changed(x);
         var result = zeros_like(count);
-        var unique = merge.RaiseBy != 0 ? count.eq(1).to(float32) : null;
+        var unique = merge.RaiseBy != 0 ? count.eq(Scalars.Of(1)).to(float32) : null;
         for (var e = 0; e < x.Length; e++)
         {
             using var scope = NewDisposeScope();
-            result.add_(changed[e]);
+            result.Accumulate(changed[e]);
             if (unique is not null)
-                result.addcmul_(changed[e], unique, raise[e] - 1);
+                result.addcmul_(changed[e], unique, Scalars.Of(raise[e] - 1));
         }
 
-        return result.div_(count.clamp_min_(1));
+        return result.div_(count.clamp_min_(Scalars.Of(1)));
     }
 
     // What each input changes, zero elsewhere; and how many inputs change an entry.
@@ -141,7 +141,7 @@ internal sealed class TileCombination(ElementwiseMerge merge, IReadOnlyList<Spar
         foreach (var c in changed)
         {
             using var scope = NewDisposeScope();
-            count.add_(c.sign().abs_());
+            count.Accumulate(c.sign().abs_());
         }
 
         return (changed, count);
@@ -157,7 +157,7 @@ internal sealed class TileCombination(ElementwiseMerge merge, IReadOnlyList<Spar
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             var variance = Variances(tile);
-            varying += variance.gt(0).sum().item<long>();
+            varying += variance.gt(Scalars.Of(0)).sum().Only<long>();
             largest.AddRange(variance.reshape(-1).slice(0, 0, variance.numel(), Math.Max(1, (long)shape.Rows * shape.Columns >> 18)).cpu().data<float>().ToArray());
         }
 
@@ -178,15 +178,17 @@ internal sealed class TileCombination(ElementwiseMerge merge, IReadOnlyList<Spar
     private static Tensor Variance(Tensor[] x)
     {
         using var scope = NewDisposeScope();
-        Tensor[] differences = [.. x.Select(e => e - x[0])];
+        Tensor[] differences = [.. x.Select(e => e.Minus(x[0]))];
         var mean = zeros_like(x[0]);
         foreach (var d in differences)
-            mean.add_(d, alpha: 1d / x.Length);
+            mean.Accumulate(d, 1d / x.Length);
         var variance = zeros_like(x[0]);
         foreach (var d in differences)
-            variance.add_(d.sub_(mean).square(), alpha: 1d / x.Length);
+            variance.Accumulate(Squared(d.Minus(mean)), 1d / x.Length);
         return variance.MoveToOuterDisposeScope();
     }
+
+    private static Tensor Squared(Tensor x) => x * x;
 
     private void MeasureEnergy(DeltaTiles shape, CancellationToken cancellation)
     {
@@ -196,7 +198,7 @@ internal sealed class TileCombination(ElementwiseMerge merge, IReadOnlyList<Spar
             using var scope = NewDisposeScope();
             var x = Inputs(tile, shape.FirstIndex(tile));
             for (var e = 0; e < x.Length; e++)
-                omega[e] += x[e].square().sum(float64).item<double>();
+                omega[e] += Squared(x[e]).sum(float64).Only<double>();
         }
 
         var total = omega.Sum();
@@ -212,13 +214,13 @@ internal sealed class TileCombination(ElementwiseMerge merge, IReadOnlyList<Spar
             cancellation.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             var (changed, count) = Changed([.. inputs.Select(i => i.Tile(tile))]);
-            var alone = count.eq(1).to(float32);
+            var alone = count.eq(Scalars.Of(1)).to(float32);
             for (var e = 0; e < raise.Length; e++)
             {
                 var own = changed[e].sign().abs_();
-                var single = (own * alone).sum(float64).item<double>();
+                var single = (own * alone).sum(float64).Only<double>();
                 unique[e] += single;
-                shared[e] += own.sum(float64).item<double>() - single;
+                shared[e] += own.sum(float64).Only<double>() - single;
             }
         }
 

@@ -25,7 +25,7 @@ public sealed class TorchKernels(KernelDevice device) : IMergeKernels
     {
         using var scope = Scope();
         var (q, r) = linalg.qr(device.Upload(a));
-        var signs = r.diagonal().sign() + (r.diagonal() == 0).to(r.dtype); // (k), zeros count as positive
+        var signs = r.diagonal().sign().Plus(r.diagonal().eq(Scalars.Of(0)).to(r.dtype)); // (k), zeros count as positive
         return (KernelDevice.Download(q * signs), KernelDevice.Download(r * signs.unsqueeze(1)));
     }
 
@@ -34,7 +34,7 @@ public sealed class TorchKernels(KernelDevice device) : IMergeKernels
     {
         using var scope = Scope();
         var x = device.Upload(a);
-        if (!x.isfinite().all().item<bool>())
+        if (!x.isfinite().all().Only<bool>())
             throw new NotFiniteNumberException("The singular values of a matrix that is not finite are undefined.");
         var (u, s, vt) = linalg.svd(x, fullMatrices: false);
         var signs = Signs(vt);
@@ -46,9 +46,9 @@ public sealed class TorchKernels(KernelDevice device) : IMergeKernels
     {
         using var scope = Scope();
         var x = device.Upload(a);
-        if (!x.isfinite().all().item<bool>())
+        if (!x.isfinite().all().Only<bool>())
             throw new NotFiniteNumberException("The eigenvalues of a matrix that is not finite are undefined.");
-        var (values, vectors) = linalg.eigh((x + x.mT) * 0.5);
+        var (values, vectors) = linalg.eigh(x.Plus(x.mT).mul_(Scalars.Of(0.5)));
         var rows = vectors.mT;
         return (KernelDevice.DownloadVector(values), KernelDevice.Download(rows * Signs(rows)));
     }
@@ -109,7 +109,7 @@ public sealed class TorchKernels(KernelDevice device) : IMergeKernels
     internal static Tensor Signs(Tensor rows) // (q, n) → (q, 1)
     {
         var largest = rows.gather(1, rows.abs().argmax(1, keepdim: true));
-        return largest.sign() + (largest == 0).to(rows.dtype);
+        return largest.sign().Plus(largest.eq(Scalars.Of(0)).to(rows.dtype));
     }
 
     private static double Norm(Matrix a) => TensorPrimitives.Norm<double>(a.Values);

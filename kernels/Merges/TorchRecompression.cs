@@ -74,7 +74,7 @@ public static class TorchRecompression
         return Math.Sqrt(sum);
     }
 
-    private static bool IsFinite(Tensor x) => x.isfinite().all().item<bool>();
+    private static bool IsFinite(Tensor x) => x.isfinite().all().Only<bool>();
 
-    private static double Norm(Tensor x) => linalg.norm(x).to(ScalarType.Float64).item<double>();
+    private static double Norm(Tensor x) => linalg.norm(x).to(ScalarType.Float64).Only<double>();
 }
