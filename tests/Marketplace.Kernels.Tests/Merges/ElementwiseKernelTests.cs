@@ -181,7 +181,11 @@ public class ElementwiseKernelTests
                 {
                     yield return basic with
                     {
-                        Combination = Combination.Ties, Divisor = divisor, ElectWeighted = (flags & 1) == 0, ElectByCount = (flags & 2) != 0, DrawIsPositive = (flags & 4) == 0,
+                        Combination = Combination.Ties,
+                        Divisor = divisor,
+                        ElectWeighted = (flags & 1) == 0,
+                        ElectByCount = (flags & 2) != 0,
+                        DrawIsPositive = (flags & 4) == 0,
                     };
                 }
 
