@@ -103,7 +103,9 @@ internal static class SubspaceIteration
             var next = m.mT.matmul(images[^1]);
             for (var twice = 0; twice < 2; twice++) // once leaves rounding errors where little is new
                 next = next.Minus(basis.matmul(basis.mT.matmul(next)));
+            // Where M has no more to give, what is left is rounding noise, in the basis as much as outside of it: once normalised, it is projected again.
             block = linalg.qr(next).Q;
+            block = linalg.qr(block.Minus(basis.matmul(basis.mT.matmul(block)))).Q;
             basis = cat([basis, block], 1);
         }
     }

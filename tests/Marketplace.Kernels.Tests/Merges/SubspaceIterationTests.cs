@@ -40,6 +40,21 @@ public class SubspaceIterationTests
     }
 
     [Theory]
+    [InlineData(1, 1)]
+    [InlineData(3, 8)]
+    [InlineData(40, 16)]
+    public void A_matrix_of_low_rank_leaves_nothing_that_is_not_there(int rank, int wanted)
+    {
+        using var scope = NewDisposeScope();
+        var m = randn(Size, rank, dtype: float64).matmul(randn(rank, Size, dtype: float64)).to(float32);
+        var result = Of(m, new(wanted));
+        var s = Exact(m);
+        Assert.Equal(Math.Min(rank, wanted), result.Delta.Rank);
+        Assert.Equal(Root(s[result.Delta.Rank..]), result.DiscardedNorm, 1e-4 * result.Norm);
+        Assert.Equal(result.DiscardedNorm, Distance(m, result), 1e-5 * result.Norm);
+    }
+
+    [Theory]
     [InlineData(0.2)]
     [InlineData(0.6)]
     [InlineData(0.95)]

@@ -63,7 +63,6 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("ResolveBaseModel", "base", HttpMethod.Get, b => $"/base-models/resolve?name={Uri.EscapeDataString(b)}"),
         new("ConfirmAlias", "base", HttpMethod.Post, _ => "/base-models/aliases", b => new ConfirmAliasRequest(b, PrivacyWorld.Base)),
         new("ListBaseModels", "base", HttpMethod.Get, _ => "/base-models"),
-        new("AllocateSubspaces", "base", HttpMethod.Post, _ => "/base-models/subspaces", b => new AllocateSubspacesRequest("eve/trained", b, 1, [new("q", 8)])),
         new("AllocateSubspaces", "adapter", HttpMethod.Post, _ => "/base-models/subspaces", a => new AllocateSubspacesRequest(a, PrivacyWorld.Base, 1, [new("q", 8)])),
 
         new("GetUpload", "upload", HttpMethod.Get, u => $"/uploads/{u}"),
