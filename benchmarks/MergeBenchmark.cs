@@ -22,7 +22,7 @@ internal static class MergeBenchmark
 
     private static readonly string[] Projections = ["q_proj", "k_proj", "v_proj", "o_proj"];
 
-    private static readonly string[] Cases = ["floor", "idle", "linear", "ties", "dense 2048"];
+    private static readonly string[] Cases = ["floor", "idle", "linear", "ties", "dense 2048", "dense 4096"];
 
     /// <summary>Runs one case, or all of them, and prints rows of Markdown tables.</summary>
     /// <param name="args">A case; nothing for all; <c>--layers n</c> for a smaller model.</param>
