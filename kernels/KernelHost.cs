@@ -1,4 +1,5 @@
 using System.Globalization;
+using Marketplace.Core.Merges;
 using Marketplace.Kernels.Merges;
 using Marketplace.Storage;
 using Marketplace.Storage.Hosting;
@@ -40,6 +41,7 @@ public static class KernelHost
         }
 
         builder.Services.AddSingleton(resources);
+        builder.Services.AddSingleton<IMergeKernels>(new TorchKernels(device));
         builder.Services.AddSingleton<MergeJobs>();
         builder.Services.AddHostedService<KernelConsumer>();
         builder.Services.AddParentWatch(builder.Configuration);

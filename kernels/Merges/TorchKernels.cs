@@ -99,6 +99,13 @@ public sealed class TorchKernels(KernelDevice device) : IMergeKernels
         return SubspaceIteration.Of(merged, policy, device, inputs[0].Stream, noise, cancellation);
     }
 
+    /// <inheritdoc/>
+    public Recompression Truncate(Matrix dense, RankPolicy policy, string stream, CancellationToken cancellation)
+    {
+        using var scope = Scope();
+        return SubspaceIteration.Of(device.UploadSingle(dense), policy, device, stream, noise: 0, cancellation);
+    }
+
     private Matrix Product(Matrix a, Matrix b, Func<Tensor, Tensor, Tensor> product)
     {
         using var scope = Scope();

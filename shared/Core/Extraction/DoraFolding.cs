@@ -5,6 +5,7 @@ using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Marketplace.Core.Algebra;
 using Marketplace.Core.Formats;
+using Marketplace.Core.Merges;
 
 namespace Marketplace.Core.Extraction;
 
@@ -46,12 +47,13 @@ public static class DoraFolding
     /// <param name="folded">The result, if there are no problems.</param>
     /// <param name="problems">Every reason why not.</param>
     /// <param name="progress">Told the number of modules done and the name of the last one.</param>
+    /// <param name="kernels">Who truncates ΔW′; the reference if null.</param>
     /// <param name="cancellation">Looked at between modules and between rounds of iteration.</param>
     /// <exception cref="NotFiniteNumberException">A weight, factor or magnitude is NaN or infinite.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     public static bool TryFold(
         Adapter adapter, BaseWeights weights, RankPolicy? policy, [NotNullWhen(true)] out FoldedDora? folded, out ImmutableArray<WeightsProblem> problems,
-        Action<int, string>? progress = null, CancellationToken cancellation = default)
+        Action<int, string>? progress = null, IMergeKernels? kernels = null, CancellationToken cancellation = default)
     {
         folded = null;
         var found = new List<WeightsProblem>();
@@ -81,7 +83,7 @@ public static class DoraFolding
             var dense = Fold(w0, adapter.Delta(module.Name)!, adapter.Magnitude(module.Name)
                 ?? throw new ArgumentException($"The source of {module.Name} does not give its magnitudes.", nameof(adapter)));
             var kept = policy ?? new RankPolicy(module.Rank + ExtraRank);
-            var truncated = SubspaceSvd.Truncate(dense, kept, kept.Rank ?? Math.Min(module.Out, module.In), module.Name, cancellation).Factors;
+            var truncated = (kernels ?? ReferenceKernels.Instance).Truncate(dense, kept, module.Name, cancellation);
             deltas.Add(module.Name, truncated.Delta);
             reports.Add(new(module.Name, module.Rank, truncated.Delta.Rank, truncated.Norm, truncated.DiscardedNorm));
             progress?.Invoke(reports.Count, module.Name);

@@ -47,6 +47,15 @@ public interface IMergeKernels
     /// <exception cref="NotFiniteNumberException">A factor holds NaN or infinity; not every kernel looks.</exception>
     void CountMagnitudes(LowRankDelta delta, int? upper, long[] counts);
 
+    /// <summary>Factors a dense matrix (out, in) with the ranks that the policy keeps, which should be few: the best of that rank, up to a small share of its energy.</summary>
+    /// <param name="dense">The matrix.</param>
+    /// <param name="policy">The ranks that are kept.</param>
+    /// <param name="stream">Names the random start, so that equal matrices under one name give equal bits.</param>
+    /// <param name="cancellation">Looked at now and then.</param>
+    /// <exception cref="NotFiniteNumberException">An entry is NaN or infinite, or beyond the precision computed in.</exception>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    Recompression Truncate(Matrix dense, RankPolicy policy, string stream, CancellationToken cancellation);
+
     /// <summary>Carries out an element-wise merge on the entries of ΔW and refactors the result.</summary>
     /// <param name="merge">What is done to the entries.</param>
     /// <param name="inputs">The inputs' deltas, of one shape.</param>

@@ -84,6 +84,10 @@ public sealed class ReferenceKernels : IMergeKernels
     }
 
     /// <inheritdoc/>
+    public Recompression Truncate(Matrix dense, RankPolicy policy, string stream, CancellationToken cancellation) =>
+        SubspaceSvd.Truncate(dense, policy, policy.Rank ?? Math.Min(dense.Rows, dense.Columns), stream, cancellation).Factors;
+
+    /// <inheritdoc/>
     public Recompression Elementwise(ElementwiseMerge merge, IReadOnlyList<ElementwiseInput> inputs, RankPolicy policy, CancellationToken cancellation)
     {
         var merged = DenseElementwise.Run(merge, [.. inputs.Select(i => MatrixMath.Times(i.Delta.B, i.Delta.A))], inputs);

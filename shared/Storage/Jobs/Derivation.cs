@@ -23,7 +23,7 @@ public delegate IEnumerable<MergedModule> ModuleComputation(
 /// From a derivation job to a published version: open the inputs, plan, compute, export in the serving profile, check the export like any upload,
 /// publish. The numbers come from whoever runs it: Core in the functions, TorchSharp in the kernels.
 /// </summary>
-public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader, AdapterPublisher publisher, BaseWeightsFolder? weights = null)
+public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader, AdapterPublisher publisher, BaseWeightsFolder? weights = null, IMergeKernels? kernels = null)
 {
     /// <summary>Runs the job and returns its result, a <see cref="DerivedResult"/> as JSON.</summary>
     /// <exception cref="JobFailureException">The inputs can't be combined, or the result fails its checks.</exception>
@@ -35,7 +35,7 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         var graph = request.Graph();
         using var inputs = await reader.OpenAllAsync(graph.Leaves.Select(request.Find), cancellationToken);
         var folded = await Task.Run(
-            () => DoraInputs.Fold(inputs, graph.Leaves, request.BaseModel, weights ?? new(null), progress, cancellationToken), cancellationToken);
+            () => DoraInputs.Fold(inputs, graph.Leaves, request.BaseModel, weights ?? new(null), kernels, progress, cancellationToken), cancellationToken);
         var plan = Plan(request, graph, inputs);
 
         using var scratch = new ScratchFolder();

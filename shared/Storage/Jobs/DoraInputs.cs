@@ -21,7 +21,8 @@ internal static class DoraInputs
     /// <summary>Replaces the inputs that have magnitudes; leaves all as they are where the base model's weights are not mounted.</summary>
     /// <exception cref="JobFailureException">The weights that are mounted do not fit.</exception>
     public static FoldedInputs Fold(
-        OpenAdapters inputs, IReadOnlyList<string> names, string baseModel, BaseWeightsFolder weights, JobProgressReporter progress, CancellationToken cancellation)
+        OpenAdapters inputs, IReadOnlyList<string> names, string baseModel, BaseWeightsFolder weights, IMergeKernels? kernels,
+        JobProgressReporter progress, CancellationToken cancellation)
     {
         int[] dora = [.. Enumerable.Range(0, inputs.Count).Where(i => inputs[i].Modules.Any(m => m.HasMagnitude))];
         if (dora.Length == 0 || weights.Find(baseModel) is not { } folder)
@@ -34,7 +35,7 @@ internal static class DoraInputs
             var (before, notes, digests) = (0, new List<string>(), new List<string>());
             foreach (var i in dora)
             {
-                if (!DoraFolding.TryFold(inputs[i], model, null, out var folded, out problems, (done, name) => progress.Report(before + done, total, $"fold {name}"), cancellation))
+                if (!DoraFolding.TryFold(inputs[i], model, null, out var folded, out problems, (done, name) => progress.Report(before + done, total, $"fold {name}"), kernels, cancellation))
                     throw Refused(names[i], problems);
                 inputs[i] = folded.Adapter;
                 before += folded.Modules.Length;
