@@ -38,10 +38,10 @@ internal static class DerivationRequests
     /// <param name="requester">Who asks.</param>
     /// <param name="recipe">What is asked for.</param>
     /// <param name="place">Turns the JSON path of an adapter in the recipe into the one of the request, where that is another.</param>
-    /// <param name="role">The role of an adapter by its index among those that the recipe names.</param>
+    /// <param name="role">The role of an adapter by where the recipe names it, and by its index among those that it names.</param>
     /// <param name="cancellationToken">Stops.</param>
     public static async Task<(DerivationRequest? Request, ProblemHttpResult? Problem)> ResolveAsync(
-        MarketplaceStorage storage, Requester requester, MergeRecipe recipe, Func<string, string> place, Func<int, string> role, CancellationToken cancellationToken)
+        MarketplaceStorage storage, Requester requester, MergeRecipe recipe, Func<string, string> place, Func<RecipeMention, int, string> role, CancellationToken cancellationToken)
     {
         if (MergeGraph.Create(recipe, name => name, out var problems) is null)
             return (null, Problems.InvalidRequest([.. problems.Select(p => new IssueView(p.Code, "error", Path(p.Place), p.Message))]));
@@ -54,7 +54,7 @@ internal static class DerivationRequests
         var inputs = ImmutableArray.CreateBuilder<ResolvedInput>();
         foreach (var (mention, index) in mentions.Select((mention, index) => (mention, index)))
         {
-            if (names.ContainsKey(mention.Adapter) || await resolver.AddAsync(place(Path(mention.Place)!), mention.Adapter, mention.Weight, role(index), cancellationToken) is not { } resolved)
+            if (names.ContainsKey(mention.Adapter) || await resolver.AddAsync(place(Path(mention.Place)!), mention.Adapter, mention.Weight, role(mention, index), cancellationToken) is not { } resolved)
                 continue;
             names.Add(mention.Adapter, resolved.Name);
             if (!inputs.Any(i => i.Name == resolved.Name))

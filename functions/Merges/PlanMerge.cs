@@ -18,7 +18,7 @@ public static class PlanMerge
     {
         if (recipe.Output is not null && DerivationRequests.Check(requester, recipe) is { } problem)
             return problem;
-        var (request, refused) = await DerivationRequests.ResolveAsync(storage, requester, recipe, path => path, _ => "input", cancellationToken);
+        var (request, refused) = await DerivationRequests.ResolveAsync(storage, requester, recipe, path => path, RequestMerge.Role, cancellationToken);
         if (request is null)
             return refused!;
 

@@ -15,7 +15,10 @@ public static class RequestMerge
     {
         if (DerivationRequests.Check(requester, recipe) is { } problem)
             return problem;
-        var (request, refused) = await DerivationRequests.ResolveAsync(storage, requester, recipe, path => path, _ => "input", cancellationToken);
+        var (request, refused) = await DerivationRequests.ResolveAsync(storage, requester, recipe, path => path, Role, cancellationToken);
         return request is null ? refused! : await jobs.SubmitAsync(JobKind.Merge, requester.Owner, request.ToJson(), QueueNames.KernelJobs, cancellationToken);
     }
+
+    /// <summary>What an adapter is to the result: an input, or one of a nested merge.</summary>
+    internal static string Role(RecipeMention mention, int index) => mention.Nested is { } method ? $"input of {method}" : "input";
 }

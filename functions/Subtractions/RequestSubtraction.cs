@@ -25,7 +25,7 @@ public static class RequestSubtraction
             return Problems.InvalidRequest("general", $"A subtraction has 1 to {MaxGeneral} general adapters.");
 
         var (resolved, refused) = await DerivationRequests.ResolveAsync(
-            storage, requester, recipe, Place, index => index == 0 ? "target" : "general", cancellationToken);
+            storage, requester, recipe, Place, (_, index) => index == 0 ? "target" : "general", cancellationToken);
         return resolved is null
             ? refused!
             : await jobs.SubmitAsync(JobKind.Subtraction, requester.Owner, resolved.ToJson(), QueueNames.FunctionsJobs, cancellationToken);

@@ -86,7 +86,7 @@ public sealed record LineageView(string Method, IReadOnlyList<LineageParentView>
 /// <summary>One parent.</summary>
 /// <param name="Version">The version that went in.</param>
 /// <param name="Weight">With this weight.</param>
-/// <param name="Role">input, target or general.</param>
+/// <param name="Role">input, target or general; <c>input of METHOD</c> for one of a nested recipe.</param>
 public sealed record LineageParentView(VersionReference Version, double Weight, string Role);
 
 /// <summary>A neighbour of an adapter within its library.</summary>

@@ -6,13 +6,14 @@ namespace Marketplace.Core.Merges;
 /// <param name="Place">Where, as a JSON path.</param>
 /// <param name="Adapter">As the recipe spells it.</param>
 /// <param name="Weight">The product of the weights on the way to it; of a list the mean.</param>
-public sealed record RecipeMention(string Place, string Adapter, double Weight);
+/// <param name="Nested">The method of the nested recipe that names it; null if the outermost one does.</param>
+public sealed record RecipeMention(string Place, string Adapter, double Weight, string? Nested = null);
 
 /// <summary>Recipes in canonical form, and what they name.</summary>
 public static class RecipeForm
 {
     /// <summary>Every adapter that the recipe or one of its nested ones names, in order.</summary>
-    public static IEnumerable<RecipeMention> Mentions(MergeRecipe recipe) => Mentions(recipe, "$", 1);
+    public static IEnumerable<RecipeMention> Mentions(MergeRecipe recipe) => Mentions(recipe, "$", 1, null);
 
     /// <summary>
     /// The same recipe with everything said that it leaves to defaults: parameters (in ordinal order), weights, seeds. Equal requests become equal texts, and
@@ -22,17 +23,17 @@ public static class RecipeForm
     /// <param name="rename">Replaces the names of adapters, such as by those of resolved versions.</param>
     public static MergeRecipe Canonical(MergeRecipe recipe, Func<string, string> rename) => Canonical(recipe, rename, MergeRecipe.DefaultSeed);
 
-    private static IEnumerable<RecipeMention> Mentions(MergeRecipe recipe, string place, double weight)
+    private static IEnumerable<RecipeMention> Mentions(MergeRecipe recipe, string place, double weight, string? nested)
     {
         for (var i = 0; i < recipe.Inputs.Count; i++)
         {
             var input = recipe.Inputs[i];
             var product = weight * (input.Weight?.Numbers().DefaultIfEmpty(1).Average() ?? 1);
             if (input.Adapter is { } adapter)
-                yield return new($"{place}.inputs[{i}].adapter", adapter, product);
+                yield return new($"{place}.inputs[{i}].adapter", adapter, product, nested);
             if (input.Recipe is null)
                 continue;
-            foreach (var mention in Mentions(input.Recipe, $"{place}.inputs[{i}].recipe", product))
+            foreach (var mention in Mentions(input.Recipe, $"{place}.inputs[{i}].recipe", product, input.Recipe.Method))
                 yield return mention;
         }
     }

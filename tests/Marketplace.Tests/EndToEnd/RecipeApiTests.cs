@@ -68,6 +68,7 @@ public sealed class RecipeApiTests(RecipeApiTests.World world) : IClassFixture<R
         Assert.Equal("two steps", version.Message);
         Assert.Equal(["ann/one", "ann/two", "ann/three"], version.Lineage!.Parents.Select(p => p.Version.Adapter));
         Assert.Equal([0.75, -0.25, -0.75], version.Lineage.Parents.Select(p => p.Weight));
+        Assert.Equal(["input", "input of linear", "input of linear"], version.Lineage.Parents.Select(p => p.Role));
 
         // Defaults that are spelled out ask for the same.
         var wordy = recipe with { Seed = MergeRecipe.DefaultSeed, Parameters = new Dictionary<string, RecipeValue> { ["normalize"] = RecipeValue.Of(false), ["lambda"] = 1 } };
