@@ -24,6 +24,8 @@ internal static class MergeReportOutput
         Line("rank", $"{report.Rank} in {report.Modules.Count} modules");
         Line("|ΔW|", Units.Number(report.Norm));
         Line("discarded", $"{Units.Scientific(report.RelativeDiscarded)} of |ΔW|");
+        if (report.Modules.MaxBy(m => m.Crosstalk) is { Crosstalk: { } crosstalk } worst)
+            Line("crosstalk", $"at most {Units.Number(crosstalk)}, at {worst.Module}");
         Line("took", $"{Units.Number(report.Seconds)} s, at most {Units.Bytes(report.PeakMemoryBytes)} of memory");
         console.Write(grid);
         console.Write(Parents(report));

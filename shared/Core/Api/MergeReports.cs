@@ -39,6 +39,7 @@ public sealed record MergeParentView(IReadOnlyList<VersionReference> Versions, d
 /// <param name="NestedDiscarded">The largest share of |ΔW| that a nested merge discarded.</param>
 /// <param name="Seconds">Time it took.</param>
 /// <param name="Parents">In the order of the report's parents; null for one that lacks the module.</param>
+/// <param name="Crosstalk">The largest crosstalk of two parents, where the method is meant for parents that have none.</param>
 public sealed record MergedModuleView(
     string Module, int? RankIn, int RankOut, double Norm, double DiscardedNorm, double RelativeDiscarded, double NestedDiscarded, double? Seconds,
-    IReadOnlyList<ParentContribution?> Parents);
+    IReadOnlyList<ParentContribution?> Parents, double? Crosstalk = null);

@@ -37,12 +37,16 @@ public sealed record Crosstalk(ImmutableArray<ModuleCrosstalk> Modules)
     public static Crosstalk Of(IReadOnlyList<Adapter> adapters) => new(
     [
         .. adapters.SelectMany(a => a.Modules).Select(m => m.Name).Distinct().Order(StringComparer.Ordinal)
-            .Select(name => Of(name, adapters)).OfType<ModuleCrosstalk>(),
+            .Select(name => Of(name, [.. adapters.Select(a => a.Delta(name)?.A)])).OfType<ModuleCrosstalk>(),
     ]);
 
-    private static ModuleCrosstalk? Of(string module, IReadOnlyList<Adapter> adapters)
+    /// <summary>The worst pair at one module, by the factors A of those that have it; null if fewer than two do.</summary>
+    /// <param name="module">The module's name.</param>
+    /// <param name="factorsA">A (r, in) of each adapter, null for one that lacks the module.</param>
+    /// <exception cref="NotFiniteNumberException">An entry is NaN or infinite.</exception>
+    public static ModuleCrosstalk? Of(string module, IReadOnlyList<Matrix?> factorsA)
     {
-        var factors = adapters.Select((a, i) => (Index: i, a.Delta(module)?.A)).Where(f => f.A is not null)
+        var factors = factorsA.Select((a, i) => (Index: i, A: a)).Where(f => f.A is not null)
             .Select(f => (f.Index, A: f.A!, Norm: SpectralNorm(f.A!))).ToList();
         ModuleCrosstalk? worst = null;
         for (var i = 0; i < factors.Count; i++)

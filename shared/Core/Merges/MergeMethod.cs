@@ -57,6 +57,9 @@ public sealed record MergeMethod(string Name, MethodClass Class, string Summary,
     /// <summary>Whether inputs may have weights.</summary>
     public bool Weighted { get; init; } = true;
 
+    /// <summary>Whether it is meant for adapters that don't respond to each other's inputs, so that reports say how far they are from that.</summary>
+    public bool ReportsCrosstalk { get; init; }
+
     /// <summary>
     /// Looks at the weights of one module, and the parameters as they hold for one of its inputs, before anything is computed; why they can't be used, or null.
     /// </summary>

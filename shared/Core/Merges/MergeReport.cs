@@ -17,6 +17,9 @@ public sealed record ModuleReport(string Module, int RankIn, int RankOut, double
     /// <summary>The largest share of |ΔW| that a nested merge discarded.</summary>
     public double NestedDiscarded { get; init; }
 
+    /// <summary>The largest crosstalk of two adapters, where a method is meant for adapters that have none; null elsewhere. See <see cref="Merges.Crosstalk"/>.</summary>
+    public double? Crosstalk { get; init; }
+
     /// <summary>Seconds that the module took; null where nobody measured.</summary>
     public double? Seconds { get; init; }
 

@@ -50,6 +50,7 @@ public static class Merging
             new(name, module.Module.Rank, result.Delta.Rank, result.Norm, result.DiscardedNorm, module.MissingIn)
             {
                 Parents = Contributions.Of(leaves, result.Delta, kernels),
+                Crosstalk = module.Nodes.Any(n => n.Node.Method.ReportsCrosstalk) ? Crosstalk.Of(name, [.. leaves.Select(l => l?.A)])?.Value : null,
                 NestedDiscarded = results[..^1].Max(r => r is { Norm: > 0 } ? r.DiscardedNorm / r.Norm : 0d, 0),
             });
     }

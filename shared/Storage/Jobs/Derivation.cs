@@ -36,7 +36,7 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         using var inputs = await reader.OpenAllAsync(graph.Leaves.Select(request.Find), cancellationToken);
         var folded = await Task.Run(
             () => DoraInputs.Fold(inputs, graph.Leaves, request.BaseModel, weights ?? new(null), kernels, progress, cancellationToken), cancellationToken);
-        var plan = Plan(request, graph, inputs);
+        var plan = Plan(request, graph, inputs, canFold: weights is not null);
 
         using var scratch = new ScratchFolder();
         var modules = new List<ModuleReport>(plan.Modules.Length);
@@ -56,10 +56,10 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         return JsonSerializer.Serialize(result, ApiJson.Options);
     }
 
-    private static MergePlan Plan(DerivationRequest request, MergeGraph graph, OpenAdapters inputs) =>
+    private static MergePlan Plan(DerivationRequest request, MergeGraph graph, OpenAdapters inputs, bool canFold) =>
         MergePlan.TryCreate(graph, inputs, request.Recipe.Carried, out var plan, out var problems)
             ? plan
-            : throw new JobFailureException("not-mergeable", string.Join(' ', problems.Select(p => Describe(p, graph) + DoraInputs.Hint(p, request.BaseModel))));
+            : throw new JobFailureException("not-mergeable", string.Join(' ', problems.Select(p => Describe(p, graph) + DoraInputs.Hint(p, request.BaseModel, canFold))));
 
     private static string Describe(MergeProblem problem, MergeGraph graph) =>
         problem.Input is { } input ? $"[{problem.Code}] {graph.Leaves[input]}: {problem.Message}" : $"[{problem.Code}] {problem.Message}";

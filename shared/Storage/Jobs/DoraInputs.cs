@@ -49,9 +49,12 @@ internal static class DoraInputs
     }
 
     /// <summary>What would make a refused merge possible; empty where nothing would.</summary>
-    public static string Hint(MergeProblem problem, string baseModel) => problem.Code == MergeProblem.DoraNotMergeable
-        ? $" With the weights of '{baseModel}' registered with the kernels (setting Marketplace:Kernels:BaseWeights), the magnitudes would be folded in."
-        : "";
+    /// <param name="problem">Why it is refused.</param>
+    /// <param name="baseModel">The base model.</param>
+    /// <param name="canFold">Whether this process could fold magnitudes, as the kernels can.</param>
+    public static string Hint(MergeProblem problem, string baseModel, bool canFold) => problem.Code != MergeProblem.DoraNotMergeable ? ""
+        : canFold ? $" With the weights of '{baseModel}' registered with the kernels (setting Marketplace:Kernels:BaseWeights), the magnitudes would be folded in."
+        : $" A merge by {LinearMethods.GenKnowSub}, on the kernels, folds the magnitudes in where the weights of '{baseModel}' are registered there.";
 
     private static JobFailureException Refused(string what, IEnumerable<WeightsProblem> problems) =>
         new("not-mergeable", string.Join(' ', problems.Select(p => $"[{p.Code}] {what}: {p.Message}")));

@@ -41,7 +41,7 @@ public static class MergeReports
         {
             RecipeDigest = null,
             Parents = [.. kept.Select(i => report.Parents[i] with { Versions = [.. report.Parents[i].Versions.Where(sees)] })],
-            Modules = [.. report.Modules.Select(m => m with { RankIn = null, Parents = [.. kept.Select(i => m.Parents[i])] })],
+            Modules = [.. report.Modules.Select(m => m with { RankIn = null, Crosstalk = null, Parents = [.. kept.Select(i => m.Parents[i])] })],
         };
     }
 
@@ -65,7 +65,7 @@ public static class MergeReports
     }
 
     private static MergedModuleView Module(ModuleReport m) => new(
-        m.Module, m.RankIn, m.RankOut, m.Norm, m.DiscardedNorm, m.Norm == 0 ? 0 : m.DiscardedNorm / m.Norm, m.NestedDiscarded, m.Seconds, m.Parents);
+        m.Module, m.RankIn, m.RankOut, m.Norm, m.DiscardedNorm, m.Norm == 0 ? 0 : m.DiscardedNorm / m.Norm, m.NestedDiscarded, m.Seconds, m.Parents, m.Crosstalk);
 
     private static long PeakMemory()
     {

@@ -29,6 +29,21 @@ public sealed class BasisCrosstalkTests
     }
 
     [Fact]
+    public void A_report_tells_the_crosstalk_where_the_method_is_meant_for_none()
+    {
+        var random = new Random(5);
+        LowRankDelta[] deltas = [.. Enumerable.Range(0, 3).Select(_ => Adapters.Random(random, 6, 9, 2))];
+        Adapter[] inputs = [.. deltas.Select(d => Adapters.Of(("q", d))), Adapters.Of(("v", deltas[0]))];
+        Assert.True(MergePlan.TryCreate(MergeRecipe.Over("orthogonal_sum", 1, 1, 1, 1), inputs, out var plan, out _));
+        var reports = Merging.Run(plan, inputs).Select(m => m.Report).ToList();
+        double[] pairs = [Crosstalk.Of(deltas[0].A, deltas[1].A), Crosstalk.Of(deltas[0].A, deltas[2].A), Crosstalk.Of(deltas[1].A, deltas[2].A)];
+        Assert.Equal(pairs.Max(), reports[0].Crosstalk!.Value, 1e-12);
+        Assert.Null(reports[1].Crosstalk); // one adapter alone
+        Assert.True(MergePlan.TryCreate(MergeRecipe.Over("linear", 1, 1, 1, 1), inputs, out plan, out _));
+        Assert.All(Merging.Run(plan, inputs), m => Assert.Null(m.Report.Crosstalk));
+    }
+
+    [Fact]
     public void Two_vectors_of_a_large_basis_are_orthogonal_without_the_others()
     {
         foreach (var size in new[] { 14336, 16384 })

@@ -16,6 +16,7 @@ internal static class OrthogonalSum
             return step.Combine([.. step.Weights().Select(w => lambda * w)], kernels);
         })
     {
+        ReportsCrosstalk = true,
         Parameters = [MethodParameter.OfNumber("lambda", 0.6, "λ, the size of the result")],
     };
 }
