@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -43,12 +45,53 @@ public sealed class Philox
         var skip = (int)(firstWord % 4);
         for (var i = 0; i < words.Length; counter++, skip = 0)
         {
+            if (Avx2.IsSupported && skip == 0)
+            {
+                var blocks = FillFourAtATime(counter, key0, key1, words[i..]);
+                (counter, i) = (counter + (ulong)blocks, i + (4 * blocks));
+                if (i == words.Length)
+                    return;
+            }
+
             (block[0], block[1], block[2], block[3]) = ((uint)counter, (uint)(counter >> 32), 0, 0);
             Encrypt(block, key0, key1);
             var used = Math.Min(4 - skip, words.Length - i);
             block.Slice(skip, used).CopyTo(words[i..]);
             i += used;
         }
+    }
+
+    // Four counters side by side: each lane of 64 bits holds one of their words in its lower half, and what the products leave in the upper half is never
+    // multiplied. Returns how many blocks of four words it has written.
+    private static int FillFourAtATime(ulong counter, uint key0, uint key1, Span<uint> words)
+    {
+        var (factor0, factor1) = (Vector256.Create(0xD2511F53UL).AsUInt32(), Vector256.Create(0xCD9E8D57UL).AsUInt32());
+        Span<ulong> lanes = stackalloc ulong[16];
+        var written = 0;
+        for (; words.Length - (4 * written) >= 16; written += 4)
+        {
+            var first = counter + (ulong)written;
+            var c0 = Vector256.Create(first, first + 1, first + 2, first + 3);
+            var (c1, c2, c3) = (c0 >>> 32, Vector256<ulong>.Zero, Vector256<ulong>.Zero);
+            var (k0, k1) = (key0, key1);
+            for (var round = 0; round < 10; round++)
+            {
+                var (product0, product1) = (Avx2.Multiply(c0.AsUInt32(), factor0), Avx2.Multiply(c2.AsUInt32(), factor1));
+                (c0, c1, c2, c3) = ((product1 >>> 32) ^ c1 ^ Vector256.Create((ulong)k0), product1, (product0 >>> 32) ^ c3 ^ Vector256.Create((ulong)k1), product0);
+                (k0, k1) = (k0 + 0x9E3779B9, k1 + 0xBB67AE85);
+            }
+
+            c0.CopyTo(lanes);
+            c1.CopyTo(lanes[4..]);
+            c2.CopyTo(lanes[8..]);
+            c3.CopyTo(lanes[12..]);
+            var target = words.Slice(4 * written, 16);
+            for (var block = 0; block < 4; block++)
+                for (var word = 0; word < 4; word++)
+                    target[(4 * block) + word] = (uint)lanes[(4 * word) + block];
+        }
+
+        return written;
     }
 
     /// <summary>32 random bits.</summary>

@@ -18,6 +18,18 @@ public sealed class PhiloxFillTests
     });
 
     [Fact]
+    public void Long_runs_equal_short_ones_also_where_the_counter_outgrows_32_bits()
+    {
+        var start = (4L << 32) - 30; // four words a count
+        var whole = new uint[70];
+        Philox.Fill(7, "s", start, whole);
+        var pieces = new uint[70];
+        for (var i = 0; i < pieces.Length; i += 5)
+            Philox.Fill(7, "s", start + i, pieces.AsSpan(i, 5));
+        Assert.Equal(pieces, whole);
+    }
+
+    [Fact]
     public void Words_beyond_four_thousand_million_are_others()
     {
         var (near, far) = (new uint[4], new uint[4]);
