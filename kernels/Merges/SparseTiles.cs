@@ -113,16 +113,25 @@ internal sealed class SparseTiles
         return tensor(mask, like.shape).to(like.device);
     }
 
+    // Entry i is kept if word i of the stream is less than 2³² times its probability, which rises with its rank by magnitude within the row.
     private Tensor Ranked(Tensor x, int tile)
     {
-        var columns = (int)x.shape[1];
-        var order = sort(x.abs(), 1, descending: false, stable: true).indices; // (rows, columns): of equals the first comes first
-        double[] byRank = [.. Enumerable.Range(0, columns).Select(rank => input.Density - input.Epsilon + (2 * input.Epsilon * (columns == 1 ? 1 : rank / (columns - 1d))))];
-        var ascending = tensor(byRank).to(x.device).expand(order.shape);
-        var probability = empty_like(ascending.contiguous()).scatter_(1, order, ascending);
-        var words = tensor(Array.ConvertAll(WordsOf(tile), w => w / Words), x.shape).to(x.device);
-        var kept = words.lt(probability).to(float64);
-        return x * (merge.Rescaling == Rescaling.Unbiased ? kept / probability : kept).to(float32);
+        var (words, magnitudes) = (WordsOf(tile), x.abs().cpu().data<float>().ToArray());
+        var columns = tiles.Columns;
+        var order = new RowOrder(columns);
+        var mask = new double[words.Length];
+        for (var row = 0; row < words.Length; row += columns)
+        {
+            var ascending = order.Ascending(magnitudes.AsSpan(row, columns));
+            for (var rank = 0; rank < columns; rank++)
+            {
+                var probability = input.Density - input.Epsilon + (2 * input.Epsilon * (columns == 1 ? 1 : rank / (columns - 1d)));
+                var entry = row + ascending[rank];
+                mask[entry] = words[entry] / Words >= probability ? 0 : merge.Rescaling == Rescaling.Unbiased ? 1 / probability : 1;
+            }
+        }
+
+        return (x * tensor(mask, x.shape).to(x.device)).to(float32);
     }
 
     private uint[] WordsOf(int tile)
