@@ -17,6 +17,8 @@ public static class KMeans
 {
     private const int MaxIterations = 300;
 
+    private const double Tie = 1e-10; // relative; closer sums of squares count as equal
+
     /// <summary>Partitions the rows of <paramref name="points"/>.</summary>
     /// <param name="points">Shape (n, dimensions).</param>
     /// <param name="k">Number of clusters, 1 … n.</param>
@@ -30,8 +32,13 @@ public static class KMeans
         ArgumentOutOfRangeException.ThrowIfLessThan(starts, 1);
         return Enumerable.Range(0, starts)
             .Select(start => Lloyd(points, Seed(points, k, new Philox(seed, $"{stream} start {start}"))))
-            .MinBy(p => p.Inertia)!;
+            .Aggregate((best, next) => IsBetter(next, best) ? next : best);
     }
+
+    // Points that are orthogonal to each other, as singular vectors are, have many partitions of one and the same inertia: rounding must not choose among them.
+    private static bool IsBetter(Partition next, Partition best) =>
+        next.Inertia < best.Inertia * (1 - Tie)
+        || (next.Inertia <= best.Inertia * (1 + Tie) && next.Labels.AsSpan().SequenceCompareTo(best.Labels.AsSpan()) < 0);
 
     // Each next centre is the best of a few candidates drawn with probability proportional to the squared distance.
     private static Matrix Seed(Matrix points, int k, Philox random)
@@ -49,7 +56,7 @@ public static class KMeans
                 var distances = new double[points.Rows];
                 for (var i = 0; i < distances.Length; i++)
                     distances[i] = Math.Min(nearest[i], SquaredDistance(points.Row(i), points.Row(candidate)));
-                if (best is null || distances.Sum() < best.Sum())
+                if (best is null || distances.Sum() < best.Sum() * (1 - Tie))
                     (best, chosen) = (distances, candidate);
             }
             nearest = best!;

@@ -104,4 +104,23 @@ public sealed class KMeansTests
             return members.Sum(i => (points[i, d] - mean) * (points[i, d] - mean));
         });
     });
+
+    [Fact]
+    public void Rounding_does_not_choose_among_partitions_of_equal_inertia()
+    {
+        // Orthogonal points: a cluster of two takes half of both squares, whichever two they are, so pairings tie.
+        for (var seed = 0; seed < 20; seed++)
+        {
+            var random = new Random(seed);
+            var (exact, noisy) = (new Matrix(8, 8), new Matrix(8, 8));
+            for (var i = 0; i < 8; i++)
+            {
+                exact[i, i] = 1 + i;
+                for (var j = 0; j < 8; j++)
+                    noisy[i, j] = exact[i, j] + (1e-15 * (random.NextDouble() - 0.5));
+            }
+
+            Assert.Equal(KMeans.Run(exact, 4, (ulong)seed).Labels, KMeans.Run(noisy, 4, (ulong)seed).Labels);
+        }
+    }
 }
