@@ -36,6 +36,7 @@ public sealed class MarketplaceStorage
         ContentIndex = new ContentIndex(Named("contents"), Versions);
         BaseModels = new BaseModelStore(Named("basemodels"), Clock);
         Subspaces = new SubspaceStore(Named("subspaces"));
+        Collections = new CollectionStore(Named("collections"), Container("collections"), Adapters);
         Jobs = new JobStore(Named("jobs"), Named("secrets"), Clock);
         Audit = new AuditLog(Named("audit"));
         Queues = new JobQueue(queues, names, options);
@@ -85,6 +86,9 @@ public sealed class MarketplaceStorage
 
     /// <summary>Libraries and clusterings.</summary>
     public LibraryStore Libraries { get; }
+
+    /// <summary>Collections of derived versions.</summary>
+    public CollectionStore Collections { get; }
 
     /// <summary>Jobs.</summary>
     public JobStore Jobs { get; }

@@ -135,6 +135,15 @@ public enum JobKind
 
     /// <summary>Groups of a library.</summary>
     Clustering,
+
+    /// <summary>General knowledge subtracted from many targets.</summary>
+    SubtractionBatch,
+
+    /// <summary>One merged adapter for each cluster of a snapshot.</summary>
+    LibraryBuild,
+
+    /// <summary>Prototypes of a set of adapters.</summary>
+    RouterExport,
 }
 
 /// <summary>How much of a job is done.</summary>
@@ -167,6 +176,24 @@ public sealed record LibraryMember(string BaseModel, AdapterId Adapter, bool Pri
 /// <param name="JobId">The job that made it.</param>
 /// <param name="BodyJson">The clusters; empty in lists.</param>
 public sealed record ClusterSnapshot(string Id, string BaseModel, string? Owner, DateTimeOffset CreatedAt, string JobId, string BodyJson);
+
+/// <summary>Versions that were made together, by one job, and belong together: a library of cluster adapters, the residuals of a library.</summary>
+/// <param name="Id">Its name, in a namespace of its own.</param>
+/// <param name="Private">Whether it exists for its owner only.</param>
+/// <param name="BaseModel">The base model of all members.</param>
+/// <param name="MadeBy"><c>library-build</c> or <c>genknowsub</c>.</param>
+/// <param name="CreatedAt">When it was finished.</param>
+/// <param name="JobId">The job that made it.</param>
+/// <param name="RequestJson">The job's canonical request: where it comes from.</param>
+/// <param name="Members">Its versions, in ordinal order of their labels.</param>
+public sealed record CollectionRecord(
+    AdapterId Id, bool Private, string BaseModel, string MadeBy, DateTimeOffset CreatedAt, string JobId, string RequestJson, ImmutableArray<CollectionMember> Members);
+
+/// <summary>A version in a collection.</summary>
+/// <param name="Label">What it stands for: a cluster's name, a target.</param>
+/// <param name="Adapter">Its adapter.</param>
+/// <param name="Version">Its version.</param>
+public sealed record CollectionMember(string Label, AdapterId Adapter, VersionPointer Version);
 
 /// <summary>Who did what to which subject.</summary>
 public sealed record AuditEvent(DateTimeOffset At, string Actor, string Action, string Subject, string? Detail);

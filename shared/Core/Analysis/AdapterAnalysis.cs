@@ -34,13 +34,16 @@ public sealed record AnalysisFile(string Name, byte[] Bytes);
 public static class AdapterAnalysis
 {
     /// <summary>Version of the method; part of the place where the results are stored.</summary>
-    public const string Version = "1";
+    public const string Version = "2";
 
     /// <summary>Statistics per module, JSON, in ordinal order of module names.</summary>
     public const string StatisticsFile = "statistics.json";
 
     /// <summary>Prototypes, safetensors: one F32 vector (in) per module, named after it; zero where ΔW = 0.</summary>
     public const string PrototypesFile = "prototypes.safetensors";
+
+    /// <summary>The adapter's <see cref="AdapterSketch"/>, safetensors.</summary>
+    public const string SketchFile = "sketch.safetensors";
 
     /// <summary>Analyses an adapter, one module at a time.</summary>
     /// <exception cref="NotFiniteNumberException">A factor holds NaN or infinity.</exception>
@@ -66,6 +69,7 @@ public static class AdapterAnalysis
         [
             new(StatisticsFile, JsonSerializer.SerializeToUtf8Bytes(statistics, ApiJson.Options)),
             new(PrototypesFile, stream.ToArray()),
+            new(SketchFile, AdapterSketch.Of(adapter).ToBytes()),
         ];
     }
 }

@@ -1,0 +1,90 @@
+using System.Collections.Immutable;
+using System.Text.Json;
+using Azure.Data.Tables;
+using Azure.Storage.Blobs;
+using Marketplace.Core;
+using Marketplace.Core.Api;
+
+namespace Marketplace.Storage;
+
+/// <summary>
+/// Collections. Partition: the owner. A row names the job that made the collection and a body in blob storage, written before it; the same name made again by another job
+/// is replaced under the row's ETag, and the versions it named stay.
+/// </summary>
+public sealed class CollectionStore
+{
+    private readonly Table table;
+    private readonly BlobContainerClient bodies;
+    private readonly AdapterStore adapters;
+
+    internal CollectionStore(Table table, BlobContainerClient bodies, AdapterStore adapters) => (this.table, this.bodies, this.adapters) = (table, bodies, adapters);
+
+    /// <summary>Stores a collection, new or in place of an earlier one of that name.</summary>
+    public async Task PutAsync(CollectionRecord collection, CancellationToken ct = default)
+    {
+        var body = JsonSerializer.Serialize(new Body(collection.RequestJson, [.. collection.Members.Select(m => new Entry(m.Label, m.Adapter.ToString(), m.Version.Number, m.Version.Id))]), ApiJson.Options);
+        await Blob(collection.JobId).UploadAsync(BinaryData.FromString(body), overwrite: true, ct);
+        while (true)
+        {
+            var present = await table.GetAsync(Keys.Collection(collection.Id), ct);
+            if (present is null ? await table.AddAsync(Write(collection), ct) is not null
+                : await table.UpdateAsync(Write(collection), present.ETag, ct) == UpdateResult.Updated)
+            {
+                return;
+            }
+        }
+    }
+
+    /// <summary>A collection with the members that the caller may see; null if it does not exist for the caller.</summary>
+    public async Task<CollectionRecord?> GetAsync(AdapterId id, Caller caller, CancellationToken ct = default)
+    {
+        if (await table.GetAsync(Keys.Collection(id), ct) is not { } row || !Visible(row, caller))
+            return null;
+        var collection = Read(row);
+        var body = JsonSerializer.Deserialize<Body>((await Blob(collection.JobId).ReadAsync(ct))!, ApiJson.Options)!;
+        var seen = ImmutableArray.CreateBuilder<CollectionMember>();
+        foreach (var entry in body.Members)
+        {
+            var adapter = AdapterId.Parse(entry.Adapter);
+            if (await adapters.GetAsync(adapter, ct) is { } record && caller.CanSee(record))
+                seen.Add(new(entry.Label, adapter, new VersionPointer(entry.Number, entry.VersionId)));
+        }
+
+        return collection with { RequestJson = body.Request, Members = seen.ToImmutable() };
+    }
+
+    /// <summary>An owner's collections, as far as they exist for the caller, without members, in ordinal order of their names.</summary>
+    public async Task<IReadOnlyList<CollectionRecord>> ListAsync(string owner, Caller caller, CancellationToken ct = default)
+    {
+        var found = new List<CollectionRecord>();
+        await foreach (var row in table.QueryAsync(Filter.Partition(Keys.Lower(owner)), ct))
+        {
+            if (Visible(row, caller))
+                found.Add(Read(row));
+        }
+        return found;
+    }
+
+    private static bool Visible(TableEntity row, Caller caller) => !row.Flag("Private") || caller.IsAdmin || caller.Is(AdapterId.Parse(row.Text("Id")).Owner);
+
+    private static TableEntity Write(CollectionRecord collection)
+    {
+        var row = Rows.New(Keys.Collection(collection.Id));
+        row["Id"] = collection.Id.ToString();
+        row["Private"] = collection.Private;
+        row["BaseModel"] = collection.BaseModel;
+        row["MadeBy"] = collection.MadeBy;
+        row["CreatedAt"] = collection.CreatedAt;
+        row["JobId"] = collection.JobId;
+        return row;
+    }
+
+    private static CollectionRecord Read(TableEntity row) => new(
+        AdapterId.Parse(row.Text("Id")), row.Flag("Private"), row.Text("BaseModel"), row.Text("MadeBy"), row.Time("CreatedAt"), row.Text("JobId"), "", []);
+
+    private BlobClient Blob(string jobId) => bodies.GetBlobClient($"{jobId}.json");
+
+    private sealed record Body(string Request, ImmutableArray<Entry> Members);
+
+    private sealed record Entry(string Label, string Adapter, int Number, string VersionId);
+}
