@@ -5,6 +5,7 @@ using Marketplace.Functions.Clusterings;
 using Marketplace.Functions.Jobs;
 using Marketplace.Functions.Maintenance;
 using Marketplace.Functions.Merges;
+using Marketplace.Functions.Routers;
 using Marketplace.Functions.Subtractions;
 using Marketplace.Functions.Uploads;
 using Marketplace.Storage;
@@ -53,6 +54,11 @@ public static class FunctionTable
         new("RequestClustering", "POST", "/clusterings", Publish, RequestClustering.Handle, "Cluster a base model's library"),
         new("ListClusterings", "GET", "/clusterings", Anyone, ListClusterings.Handle, "Cluster snapshots of a library, newest first"),
         new("GetClustering", "GET", "/clusterings/{id}", Anyone, GetClustering.Handle, "One cluster snapshot"),
+
+        new("RequestRouter", "POST", "/routers", Publish, RequestRouter.Handle, "Compute the prototypes of a set of adapters (Arrow)"),
+        new("GetRouter", "GET", "/routers/{id}", Anyone, GetRouter.Handle, "One router"),
+        new("DownloadRouterFile", "GET", "/routers/{id}/files/{name}", Anyone, DownloadRouterFile.Handle, "Redirect to a router's prototypes or description"),
+        new("RouteTokens", "POST", "/routers/{id}/route", Anyone, RouteTokens.Handle, "Which adapters take which tokens"),
 
         new("ListJobs", "GET", "/jobs", Read, ListJobs.Handle, "The caller's jobs"),
         new("GetJob", "GET", "/jobs/{id}", Read, GetJob.Handle, "One job"),

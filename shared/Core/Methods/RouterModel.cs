@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Diagnostics.CodeAnalysis;
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using Marketplace.Core.Api;
@@ -54,9 +53,15 @@ public sealed class RouterModel
     public byte[] PrototypeBytes()
     {
         using var stream = new MemoryStream();
-        SafetensorsWriter.Write(stream, Description.Modules.Select(m => new TensorSource(
-            m.Tensor, TensorType.F32, [Description.Experts.Length, m.In], () => MemoryMarshal.AsBytes(prototypes[m.Tensor].AsSpan()).ToArray())));
+        SafetensorsWriter.Write(stream, Tensors());
         return stream.ToArray();
+    }
+
+    /// <summary>Writes both files into a folder, the prototypes tensor by tensor.</summary>
+    public void Save(string folder)
+    {
+        SafetensorsWriter.Save(Path.Combine(folder, PrototypesFile), Tensors());
+        File.WriteAllBytes(Path.Combine(folder, DescriptionFile), DescriptionBytes());
     }
 
     /// <summary>The description as a file.</summary>
@@ -64,30 +69,38 @@ public sealed class RouterModel
 
     /// <summary>Reads what <see cref="PrototypeBytes"/> and <see cref="DescriptionBytes"/> wrote.</summary>
     /// <exception cref="InvalidDataException">The bytes are something else.</exception>
-    public static RouterModel Parse(ReadOnlyMemory<byte> prototypes, ReadOnlySpan<byte> description) =>
-        TryParse(prototypes, description, out var model, out var problem) ? model : throw new InvalidDataException(problem);
-
-    private static bool TryParse(ReadOnlyMemory<byte> bytes, ReadOnlySpan<byte> description, [NotNullWhen(true)] out RouterModel? model, out string? problem)
+    public static RouterModel Parse(ReadOnlyMemory<byte> prototypes, ReadOnlySpan<byte> description)
     {
-        model = null;
+        var read = ParseDescription(description);
+        using var file = SafetensorsFile.Read(prototypes);
         try
         {
-            var read = JsonSerializer.Deserialize<RouterDescription>(description, ApiJson.Options);
-            problem = read?.Format != RouterDescription.CurrentFormat ? $"Router files of format {read?.Format} can't be read." : null;
-            if (problem is not null || !SafetensorsFile.TryRead(bytes, out var file, out _))
-                return false;
-            using (file)
-            {
-                model = new(read!, read!.Modules.ToImmutableDictionary(m => m.Tensor, m => Read(file, m.Tensor), StringComparer.Ordinal));
-                return true;
-            }
+            return new(read, read.Modules.ToImmutableDictionary(m => m.Tensor, m => Read(file, m.Tensor), StringComparer.Ordinal));
         }
-        catch (Exception e) when (e is JsonException or ArgumentException)
+        catch (ArgumentException e)
         {
-            problem = e.Message;
-            return false;
+            throw new InvalidDataException(e.Message, e);
         }
     }
+
+    /// <summary>Reads a description by itself.</summary>
+    /// <exception cref="InvalidDataException">It is none, or of another format.</exception>
+    public static RouterDescription ParseDescription(ReadOnlySpan<byte> json)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<RouterDescription>(json, ApiJson.Options) is { Format: RouterDescription.CurrentFormat } description
+                ? description
+                : throw new InvalidDataException("A router's description of another format.");
+        }
+        catch (JsonException e)
+        {
+            throw new InvalidDataException(e.Message, e);
+        }
+    }
+
+    private IEnumerable<TensorSource> Tensors() => Description.Modules.Select(m => new TensorSource(
+        m.Tensor, TensorType.F32, [Description.Experts.Length, m.In], () => MemoryMarshal.AsBytes(prototypes[m.Tensor].AsSpan()).ToArray()));
 
     private static float[] Read(SafetensorsFile file, string tensor) => file.Find(tensor) is { Type: TensorType.F32 } found ? file.ReadSingle(found) : [];
 }

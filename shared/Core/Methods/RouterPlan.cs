@@ -74,6 +74,9 @@ public sealed class RouterPlan
         return plan is not null;
     }
 
+    /// <summary>Bytes of all prototypes in single precision.</summary>
+    public long Bytes => groups.Sum(g => (long)g[0].In * experts.Count * sizeof(float));
+
     /// <summary>Computes all prototypes, expert by expert, modules side by side.</summary>
     /// <param name="progress">Told before each expert which one is next.</param>
     /// <param name="cancellation">Looked at before each module.</param>

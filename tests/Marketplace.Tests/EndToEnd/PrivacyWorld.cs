@@ -61,6 +61,9 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
         var subtraction = await EndedAsync(Ann, "/subtractions", new SubtractionRequest("ann/hidden-1", [new("ann/open-1")], new OutputRequest("ann/hidden-6", Private: true)));
         var clustering = await EndedAsync(Ann, "/clusterings", new ClusteringRequest(Base, K: 2, Scope: "mine"));
         var snapshot = JsonSerializer.Deserialize<ClusteringResult>(clustering.Result!.Value, ApiJson.Options)!.SnapshotId;
+        var router = JsonSerializer.Deserialize<RouterResult>((await EndedAsync(Ann, "/routers", new RouterRequest(["ann/open-1", "ann/hidden-1"]))).Result!.Value, ApiJson.Options)!.RouterId;
+        var subtracted = JsonSerializer.Deserialize<RouterResult>(
+            (await EndedAsync(Ann, "/routers", new RouterRequest(["ann/open-1"], General: [new("ann/hidden-1")]))).Result!.Value, ApiJson.Options)!.RouterId;
         var upload = await Ann.StageAsync("ann/hidden-7", StackAdapters.Files(17), isPrivate: true);
         var key = await Ann.PostAsync<KeyView>("/keys", new CreateKeyRequest("spare"), 201);
 
@@ -73,6 +76,7 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
             new("base", SecretBase, "Secret-Lab/Absent-Base"), new("base", SecretBase.ToLowerInvariant(), "secret-lab/absent-base"),
             new("base", SecretPath, "/home/ann/models/absent"),
             new("job", subtraction.JobId, Other(subtraction.JobId)), new("job", clustering.JobId, Other(clustering.JobId)),
+            new("router", router, Other(router)), new("router", subtracted, Other(subtracted)),
             new("snapshot", snapshot, Other(snapshot)), new("upload", upload.UploadId, Other(upload.UploadId)), new("key", key.Id, Other(key.Id)),
         }.ToLookup(s => s.Kind);
         After = await LookAsync();
