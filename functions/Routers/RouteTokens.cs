@@ -138,15 +138,15 @@ public static class RouteTokens
         Enumerable.Range(0, routed.Tokens).Select(t => values[(t * routed.Width)..((t + 1) * routed.Width)]);
 
     // Σ cₑ·ΔWₑ at every module that was routed, and nothing elsewhere.
-    private static MergeRecipe? Recipe(RouterDescription description, List<RoutedModuleView> modules)
+    private static RouteRecipe? Recipe(RouterDescription description, List<RoutedModuleView> modules)
     {
         // A filter is a part of a name, and the first that fits counts: longer names come first.
         var members = modules.SelectMany(m => m.Members.Select(name => (Name: name, m.Mean))).OrderByDescending(m => m.Name.Length).ThenBy(m => m.Name, StringComparer.Ordinal).ToList();
         if (members.Count >= RecipeValue.MaxEntries)
             return null;
-        var inputs = Enumerable.Range(0, description.Experts.Length).Where(e => members.Any(m => m.Mean![e] > 0)).Select(e => new RecipeInput(
+        var inputs = Enumerable.Range(0, description.Experts.Length).Where(e => members.Any(m => m.Mean![e] > 0)).Select(e => new RouteRecipeInput(
             description.Experts[e],
-            Weight: RecipeValue.When([.. members.Where(m => m.Mean![e] > 0 || Hides(m.Name)).Select(m => new RecipeCondition(m.Name, m.Mean![e])), new RecipeCondition(null, 0)]))).ToList();
+            RecipeValue.When([.. members.Where(m => m.Mean![e] > 0 || Hides(m.Name)).Select(m => new RecipeCondition(m.Name, m.Mean![e])), new RecipeCondition(null, 0)]))).ToList();
         return inputs.Count == 0 ? null : new("task_arithmetic", inputs);
 
         // Whether leaving a zero out would let a shorter filter apply.

@@ -80,7 +80,17 @@ public sealed record RouteRequest(
 /// <param name="Modules">Each module that was asked about.</param>
 /// <param name="Recipe">The means as weights of a merge, to be completed by an output; only with <c>average=true</c>.</param>
 public sealed record RouteView(
-    string RouterId, int TopK, double Temperature, IReadOnlyList<string> Experts, IReadOnlyList<RoutedModuleView> Modules, MergeRecipe? Recipe = null);
+    string RouterId, int TopK, double Temperature, IReadOnlyList<string> Experts, IReadOnlyList<RoutedModuleView> Modules, RouteRecipe? Recipe = null);
+
+/// <summary>A recipe that lacks nothing but its output.</summary>
+/// <param name="Method">The merge method.</param>
+/// <param name="Inputs">Its inputs.</param>
+public sealed record RouteRecipe(string Method, IReadOnlyList<RouteRecipeInput> Inputs);
+
+/// <summary>An input of such a recipe.</summary>
+/// <param name="Adapter"><c>owner/name@number</c>.</param>
+/// <param name="Weight">Its mean coefficient at each routed module, and 0 elsewhere.</param>
+public sealed record RouteRecipeInput(string Adapter, RecipeValue Weight);
 
 /// <summary>The tokens of one module.</summary>
 /// <param name="Module">As it was asked about.</param>

@@ -110,15 +110,15 @@ public sealed class RouterApiTests(RouterApiTests.World world) : IClassFixture<R
         var answer = (await owner.SendAsync(HttpMethod.Post, $"/routers/{router.Id}/route?topK=1&average=true", body)).Read<RouteView>();
         Assert.All(answer.Modules, m => Assert.Equal(1, m.Mean!.Sum(), 1e-12));
         Assert.All(answer.Modules, m => Assert.Null(m.Indices));
-        var plan = await owner.PostAsync<MergePlanView>("/merges/plan", answer.Recipe!, 200);
+        var plan = await owner.PostAsync<MergePlanView>("/merges/plan", answer.Recipe, 200);
         Assert.Equal(4, plan.Modules);
         foreach (var (module, means) in answer.Modules.Select(m => (m.Module, m.Mean!)))
         {
             for (var e = 0; e < 3; e++)
-                Assert.Equal(means[e], answer.Recipe!.Inputs.FirstOrDefault(i => i.Adapter == answer.Experts[e])?.Weight!.At(module, 0)!.Number ?? 0, 1e-15);
+                Assert.Equal(means[e], answer.Recipe!.Inputs.FirstOrDefault(i => i.Adapter == answer.Experts[e])?.Weight.At(module, 0)!.Number ?? 0, 1e-15);
         }
 
-        Assert.All(answer.Recipe!.Inputs, i => Assert.Equal(0, i.Weight!.At("model.layers.1.self_attn.q_proj", 1)!.Number));
+        Assert.All(answer.Recipe!.Inputs, i => Assert.Equal(0, i.Weight.At("model.layers.1.self_attn.q_proj", 1)!.Number));
     });
 
     [Fact]
