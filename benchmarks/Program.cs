@@ -4,5 +4,7 @@ using Marketplace.Benchmarks;
 
 if (args is ["merge", .. var rest])
     MergeBenchmark.Run(rest);
+else if (args is ["route"])
+    RouteBenchmark.Run();
 else
     BenchmarkSwitcher.FromAssembly(Assembly.GetExecutingAssembly()).Run(args);

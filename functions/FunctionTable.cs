@@ -3,6 +3,7 @@ using Marketplace.Functions.Adapters;
 using Marketplace.Functions.BaseModels;
 using Marketplace.Functions.Clusterings;
 using Marketplace.Functions.Jobs;
+using Marketplace.Functions.Libraries;
 using Marketplace.Functions.Maintenance;
 using Marketplace.Functions.Merges;
 using Marketplace.Functions.Routers;
@@ -55,6 +56,7 @@ public static class FunctionTable
         new("ListClusterings", "GET", "/clusterings", Anyone, ListClusterings.Handle, "Cluster snapshots of a library, newest first"),
         new("GetClustering", "GET", "/clusterings/{id}", Anyone, GetClustering.Handle, "One cluster snapshot"),
 
+        new("FindDiverse", "GET", "/libraries/diverse", Anyone, FindDiverse.Handle, "Adapters that differ from each other and stand for a library"),
         new("RequestRouter", "POST", "/routers", Publish, RequestRouter.Handle, "Compute the prototypes of a set of adapters (Arrow)"),
         new("GetRouter", "GET", "/routers/{id}", Anyone, GetRouter.Handle, "One router"),
         new("DownloadRouterFile", "GET", "/routers/{id}/files/{name}", Anyone, DownloadRouterFile.Handle, "Redirect to a router's prototypes or description"),

@@ -39,6 +39,10 @@ public sealed class MarketplaceOptions
     [Range(2, 10_000)]
     public int MaxExactLibrary { get; init; } = 256;
 
+    /// <summary>Members of a library up to which a diverse subset is chosen on request, from sketches.</summary>
+    [Range(2, 100_000)]
+    public int MaxDiverseLibrary { get; init; } = 20_000;
+
     /// <summary>Bytes of weights up to which adapters are compared on request.</summary>
     [Range(1, long.MaxValue)]
     public long MaxComparedBytes { get; init; } = 1L << 30;

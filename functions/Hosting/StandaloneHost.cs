@@ -48,6 +48,7 @@ public static class StandaloneHost
         services.AddSingleton<RunSubtraction>();
         services.AddSingleton<RankedExports>();
         services.AddSingleton<RunClustering>();
+        services.AddSingleton<PublishedPrototypes>();
         services.AddSingleton<RunRouterExport>();
         services.ConfigureHttpJsonOptions(o => ApiJson.Configure(o.SerializerOptions));
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
