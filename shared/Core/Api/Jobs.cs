@@ -42,7 +42,7 @@ public sealed record ClusteringRequest(string BaseModel, string Similarity = "de
 /// <param name="StartedAt">When the current attempt began.</param>
 /// <param name="FinishedAt">When it ended.</param>
 /// <param name="Request">The canonical request, inputs resolved to versions.</param>
-/// <param name="Result">What came of it: see <see cref="DerivedResult"/>, <see cref="ClusteringResult"/>.</param>
+/// <param name="Result">What came of it: see <see cref="DerivedResult"/>, <see cref="ClusteringResult"/>, <see cref="RouterResult"/>.</param>
 /// <param name="Code">Why it failed.</param>
 /// <param name="Detail">The same in words.</param>
 public sealed record JobView(

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Marketplace.Core;
 using Marketplace.Core.Api;
 using Marketplace.Tests.Support;
 using Xunit;
@@ -64,6 +65,9 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
         var router = JsonSerializer.Deserialize<RouterResult>((await EndedAsync(Ann, "/routers", new RouterRequest(["ann/open-1", "ann/hidden-1"]))).Result!.Value, ApiJson.Options)!.RouterId;
         var subtracted = JsonSerializer.Deserialize<RouterResult>(
             (await EndedAsync(Ann, "/routers", new RouterRequest(["ann/open-1"], General: [new("ann/hidden-1")]))).Result!.Value, ApiJson.Options)!.RouterId;
+        await Stack.Storage.Collections.PutAsync(new(
+            AdapterId.Parse("ann/hidden-set"), true, Base, "library-build", DateTimeOffset.UtcNow, "00aa", "{}",
+            [new("one", AdapterId.Parse(HiddenVersion.Adapter), new(HiddenVersion.Number, HiddenVersion.Id))]));
         var upload = await Ann.StageAsync("ann/hidden-7", StackAdapters.Files(17), isPrivate: true);
         var key = await Ann.PostAsync<KeyView>("/keys", new CreateKeyRequest("spare"), 201);
 
@@ -76,6 +80,7 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
             new("base", SecretBase, "Secret-Lab/Absent-Base"), new("base", SecretBase.ToLowerInvariant(), "secret-lab/absent-base"),
             new("base", SecretPath, "/home/ann/models/absent"),
             new("job", subtraction.JobId, Other(subtraction.JobId)), new("job", clustering.JobId, Other(clustering.JobId)),
+            new("collection", "ann/hidden-set", "ann/absent-set"),
             new("router", router, Other(router)), new("router", subtracted, Other(subtracted)),
             new("snapshot", snapshot, Other(snapshot)), new("upload", upload.UploadId, Other(upload.UploadId)), new("key", key.Id, Other(key.Id)),
         }.ToLookup(s => s.Kind);
