@@ -6,7 +6,6 @@ using System.Security.Cryptography;
 using System.Text;
 using Marketplace.Core.Algebra;
 using Marketplace.Core.Formats;
-using Marketplace.Core.Methods;
 
 namespace Marketplace.Core.Analysis;
 
@@ -38,22 +37,14 @@ public sealed record AdapterSketch(ImmutableArray<float> Delta, double Norm, Imm
     /// <exception cref="NotFiniteNumberException">A factor holds NaN or infinity.</exception>
     public static AdapterSketch Of(Adapter adapter)
     {
-        var delta = new double[Size];
-        var flat = new double[Size];
-        var (norm, flatNorm) = (0d, 0d);
-        var comparable = adapter.Modules.All(m => m.Scaling != 0);
-        var threshold = comparable && !adapter.Modules.IsEmpty ? FlatFactors.Threshold(adapter, FlatFactors.DefaultSparsity) : 0;
+        var (builder, factors) = (new SketchBuilder(adapter), new FactorBuffer(adapter));
         foreach (var module in adapter.Modules)
         {
-            var factors = adapter.Delta(module.Name)!;
-            norm += Math.Pow(Deltas.Norm(factors), 2);
-            SketchProjection.AddDelta(delta, module.Name, factors);
-            if (comparable)
-                flatNorm += SketchProjection.AddFactors(flat, module.Name, factors, module.Scaling, threshold);
+            factors.Read(module);
+            builder.Add(module, factors, LowRankSpectrum.Of(factors.B, factors.A, module.Rank).Norm);
         }
 
-        return new(
-            [.. delta.Select(x => (float)x)], Math.Sqrt(norm), comparable ? [.. flat.Select(x => (float)x)] : [], Math.Sqrt(flatNorm), ShapeOf(adapter));
+        return builder.Finish(factors);
     }
 
     /// <summary>A digest over modules, ranks and sizes.</summary>
