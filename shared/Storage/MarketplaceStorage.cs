@@ -24,6 +24,7 @@ public sealed class MarketplaceStorage
         Content = new ContentStore(Container("content"), signer, Clock);
         Staging = new StagingStore(Container("staging"), signer);
         Derived = new DerivedStore(Container("derived"), signer, Clock);
+        SketchPacks = new SketchPackStore(Container("sketches"));
         Reports = new ReportStore(Container("reports"));
         Keys = new KeyStore(Named("keys"), Clock);
         Publishers = new PublisherStore(Named("publishers"), Clock);
@@ -53,6 +54,9 @@ public sealed class MarketplaceStorage
 
     /// <summary>Results of analysis.</summary>
     public DerivedStore Derived { get; }
+
+    /// <summary>Sketches of whole libraries.</summary>
+    public SketchPackStore SketchPacks { get; }
 
     /// <summary>Validation and merge reports.</summary>
     public ReportStore Reports { get; }

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using Marketplace.Core.Algebra;
+using Marketplace.Core.Analysis;
 using Marketplace.Core.Merges;
 
 namespace Marketplace.Core.Methods;
@@ -39,21 +40,8 @@ public static class FlatFactors
     }
 
     /// <summary>The q-quantile of |xᵢ| with linear interpolation, as numpy computes it.</summary>
-    public static double Threshold(Adapter adapter, double q)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(q);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(q, 1);
-        var magnitudes = new double[adapter.Modules.Sum(m => (long)m.Rank * (m.Out + m.In))];
-        var count = 0;
-        foreach (var module in adapter.Modules)
-            foreach (var x in Raw(adapter, module.Name))
-                magnitudes[count++] = Math.Abs(x);
-        Array.Sort(magnitudes);
-        var position = q * (count - 1);
-        var below = (int)position;
-        var above = Math.Min(below + 1, count - 1);
-        return magnitudes[below] + ((position - below) * (magnitudes[above] - magnitudes[below]));
-    }
+    /// <remarks>Found by counting the bits of the entries, in a few passes over the adapter, with no more memory than for one module.</remarks>
+    public static double Threshold(Adapter adapter, double q) => FlatQuantile.Of(adapter, q);
 
     /// <summary>Adds what keeps factors from being compared entry by entry.</summary>
     internal static void Check(List<MergeProblem> found, IReadOnlyList<Adapter> adapters)

@@ -14,6 +14,7 @@ public static class JobServices
             provider.GetRequiredService<MarketplaceStorage>().Content,
             Path.Combine(Path.GetTempPath(), $"marketplace-content-{Environment.UserName}"), provider.GetRequiredService<StorageOptions>().LocalCacheBytes));
         services.AddSingleton<LibraryReader>();
+        services.AddSingleton<AdapterAnalyses>();
         services.AddSingleton<LibrarySketches>();
         services.AddSingleton<AdapterPublisher>();
         services.AddSingleton<Derivation>();
