@@ -2,6 +2,7 @@ using Marketplace.Functions.Accounts;
 using Marketplace.Functions.Adapters;
 using Marketplace.Functions.BaseModels;
 using Marketplace.Functions.Clusterings;
+using Marketplace.Functions.Collections;
 using Marketplace.Functions.Jobs;
 using Marketplace.Functions.Maintenance;
 using Marketplace.Functions.Merges;
@@ -50,9 +51,14 @@ public static class FunctionTable
         new("PlanMerge", "POST", "/merges/plan", Read, PlanMerge.Handle, "What a merge would do and cost"),
         new("ListMergeMethods", "GET", "/merge-methods", Anyone, ListMergeMethods.Handle, "Merge methods and their parameters"),
         new("RequestSubtraction", "POST", "/subtractions", Publish, RequestSubtraction.Handle, "Subtract general knowledge from an adapter"),
+        new("RequestSubtractionBatch", "POST", "/subtractions/batch", Publish, RequestSubtractionBatch.Handle, "Subtract general knowledge from many adapters"),
         new("RequestClustering", "POST", "/clusterings", Publish, RequestClustering.Handle, "Cluster a base model's library"),
         new("ListClusterings", "GET", "/clusterings", Anyone, ListClusterings.Handle, "Cluster snapshots of a library, newest first"),
         new("GetClustering", "GET", "/clusterings/{id}", Anyone, GetClustering.Handle, "One cluster snapshot"),
+        new("BuildLibrary", "POST", "/clusterings/{id}/build", Publish, BuildLibrary.Handle, "Merge each cluster of a snapshot into one adapter"),
+        new("ListCollections", "GET", "/collections", Anyone, ListCollections.Handle, "An account's collections"),
+        new("GetCollection", "GET", "/collections/{owner}/{name}", Anyone, GetCollection.Handle, "One collection of versions that were made together"),
+        new("DeleteCollection", "DELETE", "/collections/{owner}/{name}", Publish, DeleteCollection.Handle, "Forget a collection; its versions stay"),
 
         new("ListJobs", "GET", "/jobs", Read, ListJobs.Handle, "The caller's jobs"),
         new("GetJob", "GET", "/jobs/{id}", Read, GetJob.Handle, "One job"),

@@ -53,6 +53,18 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
 
     public Task<JobView> RequestSubtraction(SubtractionRequest request, CancellationToken ct) => Connection.Post<JobView>("subtractions", request, ct);
 
+    public Task<JobView> RequestSubtractionBatch(SubtractionBatchRequest request, CancellationToken ct) => Connection.Post<JobView>("subtractions/batch", request, ct);
+
+    public Task<JobView> BuildLibrary(string snapshot, BuildLibraryRequest request, CancellationToken ct) =>
+        Connection.Post<JobView>($"clusterings/{Uri.EscapeDataString(snapshot)}/build", request, ct);
+
+    public Task<ListResponse<CollectionView>> ListCollections(string? owner, CancellationToken ct) =>
+        Connection.Get<ListResponse<CollectionView>>(owner is null ? "collections" : $"collections?owner={Uri.EscapeDataString(owner)}", ct);
+
+    public Task<CollectionView> GetCollection(AdapterId id, CancellationToken ct) => Connection.Get<CollectionView>($"collections/{id}", ct);
+
+    public Task DeleteCollection(AdapterId id, CancellationToken ct) => Connection.Send(HttpMethod.Delete, $"collections/{id}", ct);
+
     public Task<JobView> RequestClustering(ClusteringRequest request, CancellationToken ct) => Connection.Post<JobView>("clusterings", request, ct);
 
     public Task<ClusterSnapshotView> GetSnapshot(string id, CancellationToken ct) => Connection.Get<ClusterSnapshotView>($"clusterings/{Uri.EscapeDataString(id)}", ct);

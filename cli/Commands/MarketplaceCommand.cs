@@ -45,6 +45,8 @@ internal static class MarketplaceCommand
         SimilarCommand.Create(),
         ClusterCommand.Create(),
         SubtractCommand.Create(),
+        BuildCommand.Create(),
+        CollectionsCommand.Create(),
         CompareCommand.Create(),
         MergeCommand.Create(),
         MethodsCommand.Create(),

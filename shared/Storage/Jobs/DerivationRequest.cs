@@ -44,6 +44,10 @@ public sealed record DerivationRequest(MergeRecipe Recipe, ImmutableArray<Resolv
 /// <param name="Role">input, target or general.</param>
 public sealed record ResolvedInput(string Adapter, int Number, string VersionId, string Weights, string Config, double Weight, string Role)
 {
+    /// <summary>A version as an input of a job.</summary>
+    public static ResolvedInput Of(VersionRecord version, double weight, string role) =>
+        new(version.Adapter.ToString(), version.Number, version.Id, version.Weights.Hex, version.Config.Hex, weight, role);
+
     /// <summary><c>owner/name@number</c>.</summary>
     [JsonIgnore]
     public string Name => $"{Adapter}@{Number}";

@@ -18,6 +18,7 @@ public static class JobServices
         services.AddSingleton<LibrarySketches>();
         services.AddSingleton<AdapterPublisher>();
         services.AddSingleton<Derivation>();
+        services.AddSingleton<CollectionDerivation>();
         services.AddSingleton(provider => new JobRunner(
             provider.GetRequiredService<MarketplaceStorage>().Jobs, provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILoggerFactory>().CreateLogger<JobRunner>()));

@@ -12,6 +12,7 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
     private const string Listed = "a list or a state";
 
     private static readonly OutputRequest Output = new("eve/result");
+    private static readonly CollectionOutputRequest Collection = new("eve/results");
 
     private readonly Stack stack = world.Stack;
 
@@ -52,6 +53,19 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("RequestSubtraction", "adapter", HttpMethod.Post, _ => "/subtractions", a => new SubtractionRequest(a, [new("eve/open-3")], Output)),
         new("RequestSubtraction", "adapter", HttpMethod.Post, _ => "/subtractions", a => new SubtractionRequest("eve/open-3", [new(a)], Output)),
         new("RequestSubtraction", "adapter", HttpMethod.Post, _ => "/subtractions", a => new SubtractionRequest("eve/open-3", [new("ann/open-1")], new OutputRequest(a))),
+
+        new("RequestSubtractionBatch", "adapter", HttpMethod.Post, _ => "/subtractions/batch", a => new SubtractionBatchRequest([new("eve/open-3")], Collection, [a])),
+        new("RequestSubtractionBatch", "adapter", HttpMethod.Post, _ => "/subtractions/batch", a => new SubtractionBatchRequest([new("eve/open-3"), new($"{a}@1")], Collection, ["ann/open-1"])),
+        new("RequestSubtractionBatch", "adapter", HttpMethod.Post, _ => "/subtractions/batch", a => new SubtractionBatchRequest([new(a)], Collection, Library: new(PrivacyWorld.Base))),
+        new("RequestSubtractionBatch", "adapter", HttpMethod.Post, _ => "/subtractions/batch", a => new SubtractionBatchRequest([new("eve/open-3")], new(a), ["ann/open-1"])),
+        new("RequestSubtractionBatch", "base", HttpMethod.Post, _ => "/subtractions/batch", b => new SubtractionBatchRequest([new("eve/open-3")], Collection, Library: new(b))),
+        new("RequestSubtractionBatch", "base", HttpMethod.Post, _ => "/subtractions/batch", b => new SubtractionBatchRequest([new("eve/open-3")], Collection, Library: new(b, "mine", Derived: true))),
+        new("RequestSubtractionBatch", "snapshot", HttpMethod.Post, _ => "/subtractions/batch", s => new SubtractionBatchRequest([new("eve/open-3")], Collection, Cluster: new(s, "c0"))),
+        new("BuildLibrary", "snapshot", HttpMethod.Post, s => $"/clusterings/{s}/build", _ => new BuildLibraryRequest("linear", Collection)),
+        new("GetCollection", "collection", HttpMethod.Get, c => $"/collections/{c}"),
+        new("DeleteCollection", "collection", HttpMethod.Delete, c => $"/collections/{c}"),
+        new("ListCollections", "account", HttpMethod.Get, o => $"/collections?owner={o}"),
+        new("ListCollections", Listed, HttpMethod.Get, _ => "/collections?owner=ann"),
 
         new("ListAdapters", "account", HttpMethod.Get, o => $"/adapters?owner={o}"),
         new("CreateKey", "account", HttpMethod.Post, _ => "/keys", o => new CreateKeyRequest("x", Owner: o)),

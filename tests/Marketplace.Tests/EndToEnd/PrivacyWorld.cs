@@ -61,6 +61,7 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
         var subtraction = await EndedAsync(Ann, "/subtractions", new SubtractionRequest("ann/hidden-1", [new("ann/open-1")], new OutputRequest("ann/hidden-6", Private: true)));
         var clustering = await EndedAsync(Ann, "/clusterings", new ClusteringRequest(Base, K: 2, Scope: "mine"));
         var snapshot = JsonSerializer.Deserialize<ClusteringResult>(clustering.Result!.Value, ApiJson.Options)!.SnapshotId;
+        await EndedAsync(Ann, "/subtractions/batch", new SubtractionBatchRequest([new("ann/open-1")], new("ann/hidden-c", "hidden-{name}", Private: true), ["ann/hidden-1", "ann/open-2"]));
         var upload = await Ann.StageAsync("ann/hidden-7", StackAdapters.Files(17), isPrivate: true);
         var key = await Ann.PostAsync<KeyView>("/keys", new CreateKeyRequest("spare"), 201);
 
@@ -73,6 +74,7 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
             new("base", SecretBase, "Secret-Lab/Absent-Base"), new("base", SecretBase.ToLowerInvariant(), "secret-lab/absent-base"),
             new("base", SecretPath, "/home/ann/models/absent"),
             new("job", subtraction.JobId, Other(subtraction.JobId)), new("job", clustering.JobId, Other(clustering.JobId)),
+            new("collection", "ann/hidden-c", "ann/absent-c"), new("collection", "ANN/Hidden-C", "ANN/Absent-C"),
             new("snapshot", snapshot, Other(snapshot)), new("upload", upload.UploadId, Other(upload.UploadId)), new("key", key.Id, Other(key.Id)),
         }.ToLookup(s => s.Kind);
         After = await LookAsync();
@@ -97,7 +99,7 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
                 "/adapters", "/adapters?owner=ann", "/adapters?owner=ann&unlisted=true", $"/adapters?baseModel={Base}", "/adapters?q=hidden", "/adapters?q=en-", "/adapters?tag=hidden-tag",
                 $"/adapters?owner=ann&baseModel={Base}&q=open", "/adapters/ann/open-1", "/adapters/ann/open-1/versions", "/adapters/ann/open-1/versions/main/report",
                 "/adapters/ann/open-1/similar", "/adapters/eve/open-3", "/adapters/eve/open-3/versions", "/adapters/eve/open-3/versions/1", "/adapters/eve/open-3/versions/1/report",
-                "/adapters/eve/open-3/similar?limit=10", "/jobs", "/keys",
+                "/adapters/eve/open-3/similar?limit=10", "/jobs", "/keys", "/collections?owner=ann", "/collections?owner=eve",
             })
             {
                 answers[$"{name} {route}"] = await caller.SendAsync(HttpMethod.Get, route);
