@@ -6,6 +6,7 @@ using Marketplace.Functions.Collections;
 using Marketplace.Functions.Jobs;
 using Marketplace.Functions.Maintenance;
 using Marketplace.Functions.Merges;
+using Marketplace.Functions.Routers;
 using Marketplace.Functions.Subtractions;
 using Marketplace.Functions.Uploads;
 using Marketplace.Storage;
@@ -59,6 +60,11 @@ public static class FunctionTable
         new("ListCollections", "GET", "/collections", Anyone, ListCollections.Handle, "An account's collections"),
         new("GetCollection", "GET", "/collections/{owner}/{name}", Anyone, GetCollection.Handle, "One collection of versions that were made together"),
         new("DeleteCollection", "DELETE", "/collections/{owner}/{name}", Publish, DeleteCollection.Handle, "Forget a collection; its versions stay"),
+
+        new("RequestRouter", "POST", "/routers", Publish, RequestRouter.Handle, "Compute the prototypes of a set of adapters (Arrow)"),
+        new("GetRouter", "GET", "/routers/{id}", Anyone, GetRouter.Handle, "One router"),
+        new("DownloadRouterFile", "GET", "/routers/{id}/files/{name}", Anyone, DownloadRouterFile.Handle, "Redirect to a router's prototypes or description"),
+        new("RouteTokens", "POST", "/routers/{id}/route", Anyone, RouteTokens.Handle, "Which adapters take which tokens"),
 
         new("ListJobs", "GET", "/jobs", Read, ListJobs.Handle, "The caller's jobs"),
         new("GetJob", "GET", "/jobs/{id}", Read, GetJob.Handle, "One job"),

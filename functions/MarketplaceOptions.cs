@@ -47,6 +47,10 @@ public sealed class MarketplaceOptions
     [Range(1, double.MaxValue)]
     public double MaxComparedWork { get; init; } = 20e9;
 
+    /// <summary>Bytes of prototypes up to which a router is made.</summary>
+    [Range(1, long.MaxValue)]
+    public long MaxRouterBytes { get; init; } = 512L << 20;
+
     /// <summary>How long the address of a download works.</summary>
     public TimeSpan DownloadLifetime { get; init; } = TimeSpan.FromMinutes(15);
 

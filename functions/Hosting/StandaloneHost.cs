@@ -2,6 +2,7 @@ using Marketplace.Core.Api;
 using Marketplace.Functions.Clusterings;
 using Marketplace.Functions.Http;
 using Marketplace.Functions.Jobs;
+using Marketplace.Functions.Routers;
 using Marketplace.Functions.Subtractions;
 using Marketplace.Functions.Uploads;
 using Marketplace.Storage;
@@ -47,6 +48,7 @@ public static class StandaloneHost
         services.AddSingleton<RunSubtraction>();
         services.AddSingleton<RankedExports>();
         services.AddSingleton<RunClustering>();
+        services.AddSingleton<RunRouterExport>();
         services.ConfigureHttpJsonOptions(o => ApiJson.Configure(o.SerializerOptions));
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);
         services.Configure<RouteOptions>(o => o.LowercaseUrls = false);

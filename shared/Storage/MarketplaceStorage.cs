@@ -38,6 +38,7 @@ public sealed class MarketplaceStorage
         BaseModels = new BaseModelStore(Named("basemodels"), Clock);
         Subspaces = new SubspaceStore(Named("subspaces"));
         Collections = new CollectionStore(Named("collections"), Container("collections"), Adapters);
+        Routers = new RouterStore(Container("routers"), signer, Clock, Adapters);
         Jobs = new JobStore(Named("jobs"), Named("secrets"), Clock);
         Audit = new AuditLog(Named("audit"));
         Queues = new JobQueue(queues, names, options);
@@ -93,6 +94,9 @@ public sealed class MarketplaceStorage
 
     /// <summary>Collections of derived versions.</summary>
     public CollectionStore Collections { get; }
+
+    /// <summary>Routers.</summary>
+    public RouterStore Routers { get; }
 
     /// <summary>Jobs.</summary>
     public JobStore Jobs { get; }

@@ -62,6 +62,9 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
         var clustering = await EndedAsync(Ann, "/clusterings", new ClusteringRequest(Base, K: 2, Scope: "mine"));
         var snapshot = JsonSerializer.Deserialize<ClusteringResult>(clustering.Result!.Value, ApiJson.Options)!.SnapshotId;
         await EndedAsync(Ann, "/subtractions/batch", new SubtractionBatchRequest([new("ann/open-1")], new("ann/hidden-c", "hidden-{name}", Private: true), ["ann/hidden-1", "ann/open-2"]));
+        var router = JsonSerializer.Deserialize<RouterResult>((await EndedAsync(Ann, "/routers", new RouterRequest(["ann/open-1", "ann/hidden-1"]))).Result!.Value, ApiJson.Options)!.RouterId;
+        var subtracted = JsonSerializer.Deserialize<RouterResult>(
+            (await EndedAsync(Ann, "/routers", new RouterRequest(["ann/open-1"], General: [new("ann/hidden-1")]))).Result!.Value, ApiJson.Options)!.RouterId;
         var upload = await Ann.StageAsync("ann/hidden-7", StackAdapters.Files(17), isPrivate: true);
         var key = await Ann.PostAsync<KeyView>("/keys", new CreateKeyRequest("spare"), 201);
 
@@ -75,6 +78,7 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
             new("base", SecretPath, "/home/ann/models/absent"),
             new("job", subtraction.JobId, Other(subtraction.JobId)), new("job", clustering.JobId, Other(clustering.JobId)),
             new("collection", "ann/hidden-c", "ann/absent-c"), new("collection", "ANN/Hidden-C", "ANN/Absent-C"),
+            new("router", router, Other(router)), new("router", subtracted, Other(subtracted)),
             new("snapshot", snapshot, Other(snapshot)), new("upload", upload.UploadId, Other(upload.UploadId)), new("key", key.Id, Other(key.Id)),
         }.ToLookup(s => s.Kind);
         After = await LookAsync();
