@@ -4,5 +4,7 @@ using Marketplace.Benchmarks;
 
 if (args is ["merge", .. var rest])
     MergeBenchmark.Run(rest);
+else if (args is ["mbc", .. var clusterings])
+    MbcBenchmark.Run(clusterings);
 else
     BenchmarkSwitcher.FromAssembly(Assembly.GetExecutingAssembly()).Run(args);

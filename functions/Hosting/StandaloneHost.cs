@@ -46,6 +46,7 @@ public static class StandaloneHost
         services.AddSingleton<UploadValidation>();
         services.AddSingleton<RunSubtraction>();
         services.AddSingleton<RankedExports>();
+        services.AddSingleton<LibraryComparison>();
         services.AddSingleton<RunClustering>();
         services.ConfigureHttpJsonOptions(o => ApiJson.Configure(o.SerializerOptions));
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);

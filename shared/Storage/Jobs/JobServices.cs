@@ -15,6 +15,7 @@ public static class JobServices
             Path.Combine(Path.GetTempPath(), $"marketplace-content-{Environment.UserName}"), provider.GetRequiredService<StorageOptions>().LocalCacheBytes));
         services.AddSingleton<LibraryReader>();
         services.AddSingleton<LibrarySketches>();
+        services.AddSingleton<ArrivalPlacement>();
         services.AddSingleton<AdapterPublisher>();
         services.AddSingleton<Derivation>();
         services.AddSingleton(provider => new JobRunner(
