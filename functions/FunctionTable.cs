@@ -39,6 +39,7 @@ public static class FunctionTable
         new("GetRank", "GET", "/adapters/{owner}/{name}/versions/{revision}/ranks/{rank}", Anyone, GetRank.Handle, "A version truncated to a smaller rank: files and what is lost"),
         new("SetTag", "PUT", "/adapters/{owner}/{name}/tags/{tag}", Publish, SetTag.Handle, "Name a version"),
         new("DeleteTag", "DELETE", "/adapters/{owner}/{name}/tags/{tag}", Publish, DeleteTag.Handle, "Forget a version's name"),
+        new("GetCluster", "GET", "/adapters/{owner}/{name}/cluster", Anyone, GetCluster.Handle, "The cluster that an adapter is in"),
         new("FindSimilar", "GET", "/adapters/{owner}/{name}/similar", Anyone, FindSimilar.Handle, "Nearest adapters of the same base model"),
 
         new("BeginUpload", "POST", "/uploads", Publish, BeginUpload.Handle, "Begin an upload"),

@@ -69,8 +69,8 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
 
     public Task<ClusterSnapshotView> GetSnapshot(string id, CancellationToken ct) => Connection.Get<ClusterSnapshotView>($"clusterings/{Uri.EscapeDataString(id)}", ct);
 
-    public Task<ListResponse<ClusterSnapshotView>> ListSnapshots(string baseModel, CancellationToken ct) =>
-        Connection.Get<ListResponse<ClusterSnapshotView>>($"clusterings?baseModel={Uri.EscapeDataString(baseModel)}", ct);
+    public Task<ListResponse<ClusterSnapshotSummary>> ListSnapshots(string baseModel, CancellationToken ct) =>
+        Connection.Get<ListResponse<ClusterSnapshotSummary>>($"clusterings?baseModel={Uri.EscapeDataString(baseModel)}", ct);
 
     public IAsyncEnumerable<JobView> ListJobs(CancellationToken ct) => All<JobView>("jobs", ct);
 

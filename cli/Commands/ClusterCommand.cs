@@ -34,7 +34,7 @@ internal static class ClusterCommand
         var baseModel = call.Get(BaseModel);
         if (call.Get(Latest))
         {
-            var newest = (await client.ListSnapshots(baseModel, ct)).Items is [var first, ..] ? first : throw new CliException(
+            var newest = (await client.ListSnapshots(baseModel, ct)).Items is [var first, ..] ? await client.GetSnapshot(first.Id, ct) : throw new CliException(
                 "not-found", ExitCode.NotFound, $"The library of {baseModel} was never clustered.", $"`marketplace cluster {baseModel}` does it now.");
             call.Terminal.Result(newest, console => Show(console, newest));
             return ExitCode.Ok;

@@ -47,6 +47,7 @@ public static class StandaloneHost
         services.AddSingleton<UploadValidation>();
         services.AddSingleton<RunSubtraction>();
         services.AddSingleton<RankedExports>();
+        services.AddSingleton<LibraryComparison>();
         services.AddSingleton<RunClustering>();
         services.AddSingleton<RunRouterExport>();
         services.ConfigureHttpJsonOptions(o => ApiJson.Configure(o.SerializerOptions));

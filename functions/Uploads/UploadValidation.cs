@@ -17,7 +17,7 @@ public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublishe
     {
         // A delivery before this one may have died after its version row: what is published stays published.
         if (await storage.Versions.FindByUploadAsync(upload.Adapter, upload.Id, cancellationToken) is { } published)
-            return Published(upload, await storage.Commit.CompleteAsync(published, cancellationToken));
+            return Published(upload, await publisher.CompleteAsync(published, cancellationToken));
 
         var (files, broken) = await SpoolAsync(upload, folder, cancellationToken);
         var report = AdapterValidator.Validate(files);

@@ -31,6 +31,7 @@ public sealed class MarketplaceStorage
         var members = new LibraryMembers(Named("libraries"));
         Adapters = new AdapterStore(Named("adapters"), members);
         Libraries = new LibraryStore(members, Adapters, Named("snapshots"), Container("snapshots"));
+        Arrivals = new ArrivalStore(Named("arrivals"), Adapters);
         Tags = new TagStore(Named("tags"));
         Versions = new VersionStore(Named("versions"), Adapters, Tags);
         Uploads = new UploadStore(Named("uploads"));
@@ -91,6 +92,9 @@ public sealed class MarketplaceStorage
 
     /// <summary>Libraries and clusterings.</summary>
     public LibraryStore Libraries { get; }
+
+    /// <summary>Adapters placed into clusterings.</summary>
+    public ArrivalStore Arrivals { get; }
 
     /// <summary>Collections of derived versions.</summary>
     public CollectionStore Collections { get; }

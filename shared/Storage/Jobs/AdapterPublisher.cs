@@ -20,7 +20,7 @@ public sealed record Publication(
     string? ExpectedParent = null, string? Message = null, Lineage? Lineage = null, ImmutableArray<AnalysisFile>? Analysis = null);
 
 /// <summary>Publishes validated local files, with their analysis: the last part of every upload, merge and subtraction.</summary>
-public sealed class AdapterPublisher(MarketplaceStorage storage)
+public sealed class AdapterPublisher(MarketplaceStorage storage, ArrivalPlacement placement)
 {
     /// <summary>Publishes the files that <paramref name="report"/> was made from.</summary>
     /// <param name="folder">Where they are.</param>
@@ -43,7 +43,7 @@ public sealed class AdapterPublisher(MarketplaceStorage storage)
             adapter.Modules.Max(m => m.Rank), adapter.Modules.Length, Types(report), files.Sum(f => f.File.Size),
             warnings, card.License, card.Tags, publication.Lineage?.Method);
 
-        return await storage.Commit.PublishAsync(
+        var outcome = await storage.Commit.PublishAsync(
             new PublishRequest
             {
                 Adapter = publication.Adapter,
@@ -61,6 +61,17 @@ public sealed class AdapterPublisher(MarketplaceStorage storage)
                 ConfigDigest = config.File.Digest,
             },
             cancellationToken);
+        if (outcome is PublishOutcome.Published { Version: var version })
+            await placement.PlaceAsync(version, cancellationToken);
+        return outcome;
+    }
+
+    /// <summary>Completes what follows from a version that a delivery before this one published.</summary>
+    public async Task<VersionRecord> CompleteAsync(VersionRecord version, CancellationToken cancellationToken)
+    {
+        var completed = await storage.Commit.CompleteAsync(version, cancellationToken);
+        await placement.PlaceAsync(completed, cancellationToken);
+        return completed;
     }
 
     private static string Types(ValidationReport report) =>
