@@ -16,6 +16,7 @@ public static class JobServices
         services.AddSingleton<LibraryReader>();
         services.AddSingleton<AdapterAnalyses>();
         services.AddSingleton<LibrarySketches>();
+        services.AddSingleton<LibrarySearch>();
         services.AddSingleton<AdapterPublisher>();
         services.AddSingleton<Derivation>();
         services.AddSingleton(provider => new JobRunner(

@@ -32,14 +32,24 @@ public sealed class LibraryStore
         var rows = members.ScanAsync(baseModel, caller, null, null, ct);
         await Parallel.ForEachAsync(rows, new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = ct }, async (row, token) =>
         {
-            if (await adapters.GetAsync(row.Member.Adapter, token) is { BaseModel: { } model } adapter
-                && Keys.Model(model) == Keys.Model(baseModel) && caller.CanSee(adapter))
-            {
-                found.Add(row.Member with { Private = adapter.Private });
-            }
+            if (await ConfirmAsync(row.Member, caller, token) is { } member)
+                found.Add(member);
         });
         return [.. found.OrderBy(m => Keys.Adapter(m.Adapter), StringComparer.Ordinal)];
     }
+
+    /// <summary>
+    /// The members whose rows say that the caller may see them, in ordinal order of their names: one query, however large the library is. Rows may lag: nothing may be said
+    /// of a member before <see cref="ConfirmAsync"/>.
+    /// </summary>
+    public async Task<IReadOnlyList<LibraryMember>> ScanMembersAsync(string baseModel, Caller caller, CancellationToken ct = default) =>
+        [.. (await members.ScanAsync(baseModel, caller, null, null, ct).Select(r => r.Member).ToListAsync(ct)).OrderBy(m => Keys.Adapter(m.Adapter), StringComparer.Ordinal)];
+
+    /// <summary>The member as its adapter's own row has it; null if it does not exist for the caller, or is of another library.</summary>
+    public async Task<LibraryMember?> ConfirmAsync(LibraryMember member, Caller caller, CancellationToken ct = default) =>
+        await adapters.GetAsync(member.Adapter, ct) is { BaseModel: { } model } adapter && Keys.Model(model) == Keys.Model(member.BaseModel) && caller.CanSee(adapter)
+            ? member with { Private = adapter.Private }
+            : null;
 
     /// <summary>Stores a clustering: its body first, then the rows that name it.</summary>
     public async Task AddSnapshotAsync(ClusterSnapshot snapshot, CancellationToken ct = default)
