@@ -33,6 +33,7 @@ public static class FunctionTable
         new("ListVersions", "GET", "/adapters/{owner}/{name}/versions", Anyone, ListVersions.Handle, "An adapter's versions, newest first"),
         new("GetVersion", "GET", "/adapters/{owner}/{name}/versions/{revision}", Anyone, GetVersion.Handle, "One version"),
         new("GetReport", "GET", "/adapters/{owner}/{name}/versions/{revision}/report", Anyone, GetReport.Handle, "Validation report of a version"),
+        new("GetAnalysis", "GET", "/adapters/{owner}/{name}/versions/{revision}/analysis", Anyone, GetAnalysis.Handle, "Norms, spectra and ranks of a version, module by module"),
         new("GetMergeReport", "GET", "/adapters/{owner}/{name}/versions/{revision}/merge-report", Anyone, GetMergeReport.Handle, "What became of the merge that made a version"),
         new("GetLineage", "GET", "/adapters/{owner}/{name}/versions/{revision}/lineage", Anyone, GetLineage.Handle, "What a version was made of, down to the trained adapters"),
         new("DownloadFile", "GET", "/adapters/{owner}/{name}/versions/{revision}/files/{**path}", Anyone, DownloadFile.Handle, "Redirect to a file's bytes"),
@@ -41,6 +42,7 @@ public static class FunctionTable
         new("DeleteTag", "DELETE", "/adapters/{owner}/{name}/tags/{tag}", Publish, DeleteTag.Handle, "Forget a version's name"),
         new("GetCluster", "GET", "/adapters/{owner}/{name}/cluster", Anyone, GetCluster.Handle, "The cluster that an adapter is in"),
         new("FindSimilar", "GET", "/adapters/{owner}/{name}/similar", Anyone, FindSimilar.Handle, "Nearest adapters of the same base model"),
+        new("GetNovelty", "GET", "/adapters/{owner}/{name}/novelty", Anyone, GetNovelty.Handle, "What an adapter adds to its library: reuse or add"),
 
         new("BeginUpload", "POST", "/uploads", Publish, BeginUpload.Handle, "Begin an upload"),
         new("GetUpload", "GET", "/uploads/{id}", Publish, GetUpload.Handle, "How far an upload got"),

@@ -42,6 +42,10 @@ public sealed class MarketplaceOptions
     [Range(2, 10_000)]
     public int MaxExactLibrary { get; init; } = 256;
 
+    /// <summary>The cosine of ΔW from which on an adapter is another one's copy: publishers are warned, and novelty says "reuse".</summary>
+    [Range(0.5, 1)]
+    public double ReuseCosine { get; init; } = 0.99;
+
     /// <summary>Bytes of weights up to which adapters are compared on request.</summary>
     [Range(1, long.MaxValue)]
     public long MaxComparedBytes { get; init; } = 1L << 30;

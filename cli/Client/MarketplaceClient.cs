@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Marketplace.Core;
+using Marketplace.Core.Analysis;
 using Marketplace.Core.Api;
 using Marketplace.Core.Lineage;
 using Marketplace.Core.Merges;
@@ -36,8 +37,12 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
 
     public Task<LineageGraph> GetLineage(AdapterReference adapter, int limit, CancellationToken ct) => Connection.Get<LineageGraph>($"{adapter.VersionRoute}/lineage?limit={limit}", ct);
 
-    public Task<ListResponse<SimilarView>> ListSimilar(AdapterReference adapter, int limit, CancellationToken ct) =>
-        Connection.Get<ListResponse<SimilarView>>($"{adapter.Route}/similar?limit={limit}", ct);
+    public Task<AdapterStatistics> GetAnalysis(AdapterReference adapter, CancellationToken ct) => Connection.Get<AdapterStatistics>($"{adapter.VersionRoute}/analysis", ct);
+
+    public Task<ListResponse<SimilarView>> ListSimilar(AdapterReference adapter, int limit, string similarity, CancellationToken ct) =>
+        Connection.Get<ListResponse<SimilarView>>($"{adapter.Route}/similar?limit={limit}&similarity={similarity}", ct);
+
+    public Task<NoveltyView> GetNovelty(AdapterReference adapter, CancellationToken ct) => Connection.Get<NoveltyView>($"{adapter.Route}/novelty", ct);
 
     public Task<UploadTicket> BeginUpload(BeginUploadRequest request, CancellationToken ct) => Connection.Post<UploadTicket>("uploads", request, ct);
 

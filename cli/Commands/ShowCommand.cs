@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Marketplace.Cli.Output;
+using Marketplace.Core.Analysis;
 using Marketplace.Core.Api;
 using Spectre.Console;
 
@@ -12,11 +13,13 @@ internal static class ShowCommand
     private static readonly Argument<string> Adapter = new("adapter") { Description = "owner/name, or owner/name@revision" };
     private static readonly Option<bool> Report = new("--report") { Description = "With the validation report" };
 
+    private static readonly Option<bool> Analysis = new("--analysis") { Description = "With norms, spectra and ranks, module by module" };
+
     private static readonly Option<bool> MergeReport = new("--merge-report") { Description = "With what became of the merge that made it" };
 
     public static Command Create()
     {
-        var command = new Command("show", "Show an adapter, its versions, files and lineage") { Adapter, Report, MergeReport };
+        var command = new Command("show", "Show an adapter, its versions, files and lineage") { Adapter, Report, Analysis, MergeReport };
         command.Does(Run);
         return command;
     }
@@ -30,7 +33,8 @@ internal static class ShowCommand
         var versions = await client.ListVersions(reference, ct).ToListAsync(ct);
         JsonElement? report = call.Get(Report) ? await client.GetReport(reference, ct) : null;
         var merge = call.Get(MergeReport) ? await client.GetMergeReport(reference, ct) : null;
-        call.Terminal.Result(new ShowOutput(adapter, version, versions, report, merge), console =>
+        var analysis = call.Get(Analysis) ? await client.GetAnalysis(reference, ct) : null;
+        call.Terminal.Result(new ShowOutput(adapter, version, versions, report, merge, analysis), console =>
         {
             Summary(console, adapter);
             console.Write(Files(version));
@@ -39,6 +43,8 @@ internal static class ShowCommand
             console.Write(Versions(versions));
             if (report is { } r)
                 console.WriteLine(JsonSerializer.Serialize(r, Terminal.Indented));
+            if (analysis is not null)
+                AnalysisOutput.Show(console, analysis);
             if (merge is not null)
                 MergeReportOutput.Show(console, merge);
         });
@@ -90,5 +96,6 @@ internal static class ShowCommand
         return table;
     }
 
-    private sealed record ShowOutput(AdapterView Adapter, VersionView Version, IReadOnlyList<VersionView> Versions, JsonElement? Report, MergeReportView? MergeReport);
+    private sealed record ShowOutput(AdapterView Adapter, VersionView Version, IReadOnlyList<VersionView> Versions, JsonElement? Report, MergeReportView? MergeReport,
+        AdapterStatistics? Analysis);
 }

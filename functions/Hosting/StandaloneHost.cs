@@ -44,6 +44,7 @@ public static class StandaloneHost
         services.AddMarketplaceStorage(configuration);
         services.AddJobs();
         services.AddSingleton<JobRequests>();
+        services.AddSingleton<CopyDetection>();
         services.AddSingleton<UploadValidation>();
         services.AddSingleton<RunSubtraction>();
         services.AddSingleton<RankedExports>();

@@ -66,7 +66,7 @@ internal sealed class FactorCollector
         if (!held.TryGetValue(a.Name, out var bytesA) || !held.TryGetValue(b.Name, out var bytesB))
             return;
         var rank = (int)a.Shape[0];
-        norms[role.Module] = FactorNorm.Of(Widen(b, bytesB, ref numbersB), Widen(a, bytesA, ref numbersA), rank);
+        norms[role.Module] = FactorProducts.Norm(Widen(b, bytesB, ref numbersB), Widen(a, bytesA, ref numbersA), rank);
         held.Remove(a.Name);
         held.Remove(b.Name);
         heldBytes -= a.ByteLength + b.ByteLength;

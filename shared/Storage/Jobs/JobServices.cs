@@ -17,6 +17,7 @@ public static class JobServices
         services.AddSingleton<AdapterAnalyses>();
         services.AddSingleton<LibrarySketches>();
         services.AddSingleton<ArrivalPlacement>();
+        services.AddSingleton<LibrarySearch>();
         services.AddSingleton<AdapterPublisher>();
         services.AddSingleton<Derivation>();
         services.AddSingleton<CollectionDerivation>();

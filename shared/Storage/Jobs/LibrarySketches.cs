@@ -51,6 +51,9 @@ public sealed class LibrarySketches
         return sketches;
     }
 
+    /// <summary>Keeps a sketch that is known already, such as that of an adapter about to be published.</summary>
+    public void Keep(Digest config, Digest weights, AdapterSketch sketch) => cache.Add(new(config, weights), sketch);
+
     private static List<int> Missing(SketchKey[] keys, AdapterSketch?[] sketches) => [.. Enumerable.Range(0, keys.Length).Where(i => sketches[i] is null)];
 
     private async Task LoadManyAsync(string baseModel, SketchKey[] keys, AdapterSketch?[] sketches, List<int> missing, CancellationToken cancellationToken)

@@ -43,12 +43,26 @@ public sealed class LibraryStore
                 foreach (var member in batch)
                 {
                     var adapter = known is null ? await adapters.GetAsync(member.Adapter, token) : known.GetValueOrDefault(Keys.Adapter(member.Adapter));
-                    if (adapter is { BaseModel: { } model } && Keys.Model(model) == Keys.Model(baseModel) && caller.CanSee(adapter))
-                        found.Add(member with { Private = adapter.Private });
+                    if (Confirmed(member, adapter, caller) is { } confirmed)
+                        found.Add(confirmed);
                 }
             });
         return [.. found.OrderBy(m => Keys.Adapter(m.Adapter), StringComparer.Ordinal)];
     }
+
+    /// <summary>
+    /// The members whose rows say that the caller may see them, in ordinal order of their names: one query, however large the library is. Rows may lag: nothing may be said
+    /// of a member before <see cref="ConfirmAsync"/>.
+    /// </summary>
+    public async Task<IReadOnlyList<LibraryMember>> ScanMembersAsync(string baseModel, Caller caller, CancellationToken ct = default) =>
+        [.. (await members.ScanAsync(baseModel, caller, null, null, ct).Select(r => r.Member).ToListAsync(ct)).OrderBy(m => Keys.Adapter(m.Adapter), StringComparer.Ordinal)];
+
+    /// <summary>The member as its adapter's own row has it; null if it does not exist for the caller, or is of another library.</summary>
+    public async Task<LibraryMember?> ConfirmAsync(LibraryMember member, Caller caller, CancellationToken ct = default) =>
+        Confirmed(member, await adapters.GetAsync(member.Adapter, ct), caller);
+
+    private static LibraryMember? Confirmed(LibraryMember member, AdapterRecord? adapter, Caller caller) =>
+        adapter is { BaseModel: { } model } && Keys.Model(model) == Keys.Model(member.BaseModel) && caller.CanSee(adapter) ? member with { Private = adapter.Private } : null;
 
     // One scan of a partition instead of many point reads; few members are read side by side.
     private static IEnumerable<LibraryMember[]> Batches(IEnumerable<LibraryMember> owned)

@@ -103,7 +103,8 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
                 "/adapters", "/adapters?owner=ann", "/adapters?owner=ann&unlisted=true", $"/adapters?baseModel={Base}", "/adapters?q=hidden", "/adapters?q=en-", "/adapters?tag=hidden-tag",
                 $"/adapters?owner=ann&baseModel={Base}&q=open", "/adapters/ann/open-1", "/adapters/ann/open-1/versions", "/adapters/ann/open-1/versions/main/report",
                 "/adapters/ann/open-1/similar", "/adapters/eve/open-3", "/adapters/eve/open-3/versions", "/adapters/eve/open-3/versions/1", "/adapters/eve/open-3/versions/1/report",
-                "/adapters/eve/open-3/similar?limit=10", "/jobs", "/keys", "/collections?owner=ann", "/collections?owner=eve",
+                "/adapters/eve/open-3/similar?limit=10", "/adapters/eve/open-3/similar?similarity=flatAb", "/adapters/eve/open-3/novelty", "/adapters/ann/open-1/novelty",
+                "/adapters/eve/open-3/versions/1/analysis", "/jobs", "/keys", "/collections?owner=ann", "/collections?owner=eve",
             })
             {
                 answers[$"{name} {route}"] = await caller.SendAsync(HttpMethod.Get, route);

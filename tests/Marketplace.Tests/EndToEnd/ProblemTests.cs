@@ -162,7 +162,6 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
         {
             var owner = await stack.AccountAsync("ann");
             (await owner.SendAsync(HttpMethod.Post, "/clusterings", new ClusteringRequest(CrowdedBase))).Problem(422, "library-too-large");
-            (await stack.Anonymous.SendAsync(HttpMethod.Get, "/adapters/ann/crowd-4/similar")).Problem(422, "library-too-large");
         },
         ["comparison-too-large"] = async stack =>
             (await stack.Anonymous.SendAsync(HttpMethod.Post, "/compatibility", new CompatibilityRequest(["ann/crowd-4", "ann/crowd-5", "ann/crowd-6"]))).Problem(422, "comparison-too-large"),
