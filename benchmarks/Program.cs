@@ -8,5 +8,7 @@ else if (args is ["analysis"])
     AnalysisBenchmark.Run();
 else if (args is ["mbc", .. var clusterings])
     MbcBenchmark.Run(clusterings);
+else if (args is ["route"])
+    RouteBenchmark.Run();
 else
     BenchmarkSwitcher.FromAssembly(Assembly.GetExecutingAssembly()).Run(args);

@@ -4,6 +4,7 @@ using Marketplace.Functions.BaseModels;
 using Marketplace.Functions.Clusterings;
 using Marketplace.Functions.Collections;
 using Marketplace.Functions.Jobs;
+using Marketplace.Functions.Libraries;
 using Marketplace.Functions.Maintenance;
 using Marketplace.Functions.Merges;
 using Marketplace.Functions.Routers;
@@ -64,6 +65,7 @@ public static class FunctionTable
         new("GetCollection", "GET", "/collections/{owner}/{name}", Anyone, GetCollection.Handle, "One collection of versions that were made together"),
         new("DeleteCollection", "DELETE", "/collections/{owner}/{name}", Publish, DeleteCollection.Handle, "Forget a collection; its versions stay"),
 
+        new("FindDiverse", "GET", "/libraries/diverse", Anyone, FindDiverse.Handle, "Adapters that differ from each other and stand for a library"),
         new("RequestRouter", "POST", "/routers", Publish, RequestRouter.Handle, "Compute the prototypes of a set of adapters (Arrow)"),
         new("GetRouter", "GET", "/routers/{id}", Anyone, GetRouter.Handle, "One router"),
         new("DownloadRouterFile", "GET", "/routers/{id}/files/{name}", Anyone, DownloadRouterFile.Handle, "Redirect to a router's prototypes or description"),

@@ -46,6 +46,10 @@ public sealed class MarketplaceOptions
     [Range(0.5, 1)]
     public double ReuseCosine { get; init; } = 0.99;
 
+    /// <summary>Members of a library up to which a diverse subset is chosen on request, from sketches.</summary>
+    [Range(2, 100_000)]
+    public int MaxDiverseLibrary { get; init; } = 20_000;
+
     /// <summary>Bytes of weights up to which adapters are compared on request.</summary>
     [Range(1, long.MaxValue)]
     public long MaxComparedBytes { get; init; } = 1L << 30;

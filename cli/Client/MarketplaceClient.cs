@@ -77,6 +77,36 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
     public Task<ListResponse<ClusterSnapshotSummary>> ListSnapshots(string baseModel, CancellationToken ct) =>
         Connection.Get<ListResponse<ClusterSnapshotSummary>>($"clusterings?baseModel={Uri.EscapeDataString(baseModel)}", ct);
 
+    public Task<DiverseView> GetDiverse(string baseModel, int count, string objective, string scope, CancellationToken ct) =>
+        Connection.Get<DiverseView>($"libraries/diverse?baseModel={Uri.EscapeDataString(baseModel)}&count={count}&objective={objective}&scope={scope}", ct);
+
+    public Task<JobView> RequestRouter(RouterRequest request, CancellationToken ct) => Connection.Post<JobView>("routers", request, ct);
+
+    public Task<RouterView> GetRouter(string id, CancellationToken ct) => Connection.Get<RouterView>($"routers/{Uri.EscapeDataString(id)}", ct);
+
+    /// <summary>Tokens in JSON or safetensors, as the content's type says.</summary>
+    public Task<RouteView> Route(string id, string query, HttpContent tokens, CancellationToken ct) =>
+        Connection.Post<RouteView>($"routers/{Uri.EscapeDataString(id)}/route{(query.Length > 0 ? "?" + query : "")}", tokens, ct);
+
+    /// <summary>Fetches a router's file; it takes its place only when its digest is right.</summary>
+    public async Task DownloadRouterFile(RouterView router, RouterFileView file, string path, CancellationToken ct)
+    {
+        using var answer = await Connection.SendRaw(
+            new HttpRequestMessage(HttpMethod.Get, $"routers/{Uri.EscapeDataString(router.Id)}/files/{Uri.EscapeDataString(file.Name)}"), HttpCompletionOption.ResponseHeadersRead, ct);
+        using var storage = new HttpClient { Timeout = Timeout.InfiniteTimeSpan };
+        var partial = path + ".part";
+        await using (var target = new FileStream(partial, FileMode.Create, FileAccess.ReadWrite))
+        {
+            await using var source = await storage.GetStreamAsync(new Uri(Connection.Address, answer.Headers.Location!), ct);
+            await source.CopyToAsync(target, ct);
+            target.Position = 0;
+            if (Digest.FromHash(await System.Security.Cryptography.SHA256.HashDataAsync(target, ct)).Hex != file.Sha256)
+                throw new CliException("digest-mismatch", ExitCode.Refused, $"What arrived as {file.Name} does not have the digest {file.Sha256}.", "Fetch it again.");
+        }
+
+        File.Move(partial, path, overwrite: true);
+    }
+
     public IAsyncEnumerable<JobView> ListJobs(CancellationToken ct) => All<JobView>("jobs", ct);
 
     public Task<JobView> GetJob(string id, CancellationToken ct) => Connection.Get<JobView>($"jobs/{Uri.EscapeDataString(id)}", ct);

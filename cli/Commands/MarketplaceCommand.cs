@@ -44,6 +44,8 @@ internal static class MarketplaceCommand
         DownloadCommand.Create(),
         SimilarCommand.Create(),
         ClusterCommand.Create(),
+        DiverseCommand.Create(),
+        RouterCommand.Create(),
         SubtractCommand.Create(),
         BuildCommand.Create(),
         CollectionsCommand.Create(),

@@ -50,6 +50,7 @@ public static class StandaloneHost
         services.AddSingleton<RankedExports>();
         services.AddSingleton<LibraryComparison>();
         services.AddSingleton<RunClustering>();
+        services.AddSingleton<PublishedPrototypes>();
         services.AddSingleton<RunRouterExport>();
         services.ConfigureHttpJsonOptions(o => ApiJson.Configure(o.SerializerOptions));
         services.Configure<RouteHandlerOptions>(o => o.ThrowOnBadRequest = true);

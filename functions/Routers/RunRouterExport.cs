@@ -11,7 +11,7 @@ using Microsoft.Extensions.Options;
 namespace Marketplace.Functions.Routers;
 
 /// <summary>Computes the prototypes of a set of adapters and stores them as a router, named after the job: a repeated delivery writes the same one again.</summary>
-public sealed class RunRouterExport(MarketplaceStorage storage, LibraryReader reader, IOptions<MarketplaceOptions> options)
+public sealed class RunRouterExport(MarketplaceStorage storage, LibraryReader reader, PublishedPrototypes published, IOptions<MarketplaceOptions> options)
 {
     internal async Task<string> RunAsync(JobRecord job, JobProgressReporter progress, CancellationToken cancellationToken)
     {
@@ -19,7 +19,7 @@ public sealed class RunRouterExport(MarketplaceStorage storage, LibraryReader re
         using var experts = await reader.OpenAllAsync(request.Experts, cancellationToken);
         using var general = await reader.OpenAllAsync(request.General, cancellationToken);
         var plan = Plan(request, experts, general);
-        var router = await Task.Run(() => Compute(plan, request, progress, cancellationToken), cancellationToken);
+        var router = await ComputeAsync(plan, request, experts, progress, cancellationToken);
 
         progress.Report(experts.Count, experts.Count + 1, "writing");
         using var scratch = new ScratchFolder();
@@ -43,16 +43,25 @@ public sealed class RunRouterExport(MarketplaceStorage storage, LibraryReader re
     private static string Who(RouterJobRequest request, MergeProblem problem) =>
         problem.Input is { } input ? $"{(input < request.Experts.Length ? request.Experts[input] : request.General[input - request.Experts.Length]).Name}: " : "";
 
-    private static RouterModel Compute(RouterPlan plan, RouterJobRequest request, JobProgressReporter progress, CancellationToken cancellationToken)
+    private async Task<RouterModel> ComputeAsync(
+        RouterPlan plan, RouterJobRequest request, OpenAdapters experts, JobProgressReporter progress, CancellationToken cancellationToken)
     {
+        var computation = plan.Begin();
         try
         {
-            return plan.Compute(e => progress.Report(e, request.Experts.Length + 1, request.Experts[e].Name), cancellationToken);
+            for (var e = 0; e < experts.Count; e++)
+            {
+                progress.Report(e, experts.Count + 1, request.Experts[e].Name);
+                var (expert, known) = (e, request.General.IsEmpty ? await published.LoadAsync(request.Experts[e], experts[e], cancellationToken) : null);
+                await Task.Run(() => computation.Add(expert, known, cancellationToken), cancellationToken);
+            }
         }
         catch (NotFiniteNumberException e)
         {
             throw new JobFailureException("not-routable", $"[not-finite] {e.Message}");
         }
+
+        return computation.Finish();
     }
 
     private static RouterView View(JobRecord job, RouterJobRequest request, RouterDescription description, IReadOnlyList<RouterFileView> files)

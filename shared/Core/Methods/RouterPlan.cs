@@ -17,6 +17,12 @@ public sealed record RouterOptions(
     public IReadOnlyList<IReadOnlyList<string>> Ties { get; init; } = [];
 }
 
+/// <summary>A prototype that was computed before.</summary>
+/// <param name="Direction">v, rounded to single precision.</param>
+/// <param name="S1">The largest singular value, more than 0.</param>
+/// <param name="S2">The next one.</param>
+public sealed record KnownPrototype(float[] Direction, double S1, double S2);
+
 /// <summary>
 /// The prototypes of a set of adapters, checked and ready to be computed: the top right singular vector of each ΔW, exact; of the residual where general knowledge is
 /// subtracted; of [ΔW₁; ΔW₂; …] where modules are tied. No ΔW is formed.
@@ -77,23 +83,52 @@ public sealed class RouterPlan
     /// <summary>Bytes of all prototypes in single precision.</summary>
     public long Bytes => groups.Sum(g => (long)g[0].In * experts.Count * sizeof(float));
 
-    /// <summary>Computes all prototypes, expert by expert, modules side by side.</summary>
-    /// <param name="progress">Told before each expert which one is next.</param>
+    /// <summary>Computes all prototypes.</summary>
     /// <param name="cancellation">Looked at before each module.</param>
     /// <exception cref="NotFiniteNumberException">A factor holds NaN or infinity.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
-    public RouterModel Compute(Action<int>? progress = null, CancellationToken cancellation = default)
+    public RouterModel Compute(CancellationToken cancellation = default)
     {
-        var prototypes = groups.Select(g => new float[experts.Count * g[0].In]).ToArray();
-        var entries = groups.Select(_ => new RouterEntry[experts.Count]).ToArray();
-        for (var e = 0; e < experts.Count; e++)
+        var computation = Begin();
+        for (var expert = 0; expert < experts.Count; expert++)
+            computation.Add(expert, null, cancellation);
+        return computation.Finish();
+    }
+
+    /// <summary>Begins to compute, expert by expert.</summary>
+    public RouterComputation Begin() => new(this);
+
+    /// <summary>Takes the prototypes of one expert after the other.</summary>
+    public sealed class RouterComputation
+    {
+        private readonly RouterPlan plan;
+        private readonly float[][] prototypes;
+        private readonly RouterEntry[][] entries;
+
+        internal RouterComputation(RouterPlan plan)
         {
-            progress?.Invoke(e);
-            var expert = e;
+            this.plan = plan;
+            prototypes = [.. plan.groups.Select(g => new float[plan.experts.Count * g[0].In])];
+            entries = [.. plan.groups.Select(_ => new RouterEntry[plan.experts.Count])];
+        }
+
+        /// <summary>Computes the prototypes of one expert, modules side by side.</summary>
+        /// <param name="expert">Its index.</param>
+        /// <param name="known">Prototypes of its ΔW that are known; they are taken where nothing is subtracted and a module is not tied.</param>
+        /// <param name="cancellation">Looked at before each module.</param>
+        /// <exception cref="NotFiniteNumberException">A factor holds NaN or infinity.</exception>
+        /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+        public void Add(int expert, IReadOnlyDictionary<string, KnownPrototype>? known, CancellationToken cancellation)
+        {
             try
             {
-                Parallel.For(0, groups.Length, new ParallelOptions { CancellationToken = cancellation }, g =>
-                    entries[g][expert] = Entry(expert, groups[g], prototypes[g].AsSpan(expert * groups[g][0].In, groups[g][0].In)));
+                Parallel.For(0, plan.groups.Length, new ParallelOptions { CancellationToken = cancellation }, g =>
+                {
+                    var group = plan.groups[g];
+                    var row = prototypes[g].AsSpan(expert * group[0].In, group[0].In);
+                    var found = plan.residual is null && group.Length == 1 ? known?.GetValueOrDefault(group[0].Name) : null;
+                    entries[g][expert] = found is null ? plan.Entry(expert, group, row) : plan.Entry(expert, group, row, found);
+                });
             }
             catch (AggregateException all) when (all.InnerExceptions is [NotFiniteNumberException first, ..])
             {
@@ -101,13 +136,26 @@ public sealed class RouterPlan
             }
         }
 
-        var modules = groups.Select((g, i) => new RouterModule(g[0].Name, g[0].In, [.. g.Select(m => m.Name)], [.. entries[i]])).ToImmutableArray();
-        return new(
-            new(
-                RouterDescription.CurrentFormat, [.. names], options.TopK ?? RouterDescription.DefaultTopK(subtraction is not null), options.Temperature, options.Combination,
-                options.UnitInputs, subtraction, modules, leftOut),
-            modules.Zip(prototypes).ToImmutableDictionary(m => m.First.Tensor, m => m.Second, StringComparer.Ordinal));
+        /// <summary>The router, once every expert was added.</summary>
+        public RouterModel Finish()
+        {
+            var modules = plan.groups.Select((g, i) => new RouterModule(g[0].Name, g[0].In, [.. g.Select(m => m.Name)], [.. entries[i]])).ToImmutableArray();
+            return new(
+                new(
+                    RouterDescription.CurrentFormat, [.. plan.names], plan.options.TopK ?? RouterDescription.DefaultTopK(plan.subtraction is not null), plan.options.Temperature,
+                    plan.options.Combination, plan.options.UnitInputs, plan.subtraction, modules, plan.leftOut),
+                modules.Zip(prototypes).ToImmutableDictionary(m => m.First.Tensor, m => m.Second, StringComparer.Ordinal));
+        }
     }
+
+    private RouterEntry Entry(int expert, ImmutableArray<TargetModule> group, Span<float> row, KnownPrototype known)
+    {
+        known.Direction.AsSpan().CopyTo(row);
+        return Routed(known.S1, known.S2, [experts[expert].Find(group[0].Name)?.Scaling]);
+    }
+
+    private static RouterEntry Routed(double s1, double s2, ImmutableArray<double?> scalings) =>
+        new(RouterEntryState.Routed, s1, s2, s2 / s1, new Prototype("", [], s1, s2).Degenerate, scalings);
 
     private RouterEntry Entry(int expert, ImmutableArray<TargetModule> group, Span<float> row)
     {
@@ -128,7 +176,7 @@ public sealed class RouterPlan
             return new(RouterEntryState.Zero, 0, 0, 0, false, scalings);
         for (var i = 0; i < row.Length; i++)
             row[i] = (float)prototype.Direction[i];
-        return new(RouterEntryState.Routed, prototype.S1, prototype.S2, prototype.S2 / prototype.S1, prototype.Degenerate, scalings);
+        return Routed(prototype.S1, prototype.S2, scalings);
     }
 
     /// <summary>[ΔW₁; ΔW₂; …] in factors: B block by block on the diagonal, A one below the other.</summary>

@@ -92,6 +92,8 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("WatchJob", "job", HttpMethod.Get, j => $"/jobs/{j}/events"),
         new("CancelJob", "job", HttpMethod.Post, j => $"/jobs/{j}/cancel"),
         new("GetClustering", "snapshot", HttpMethod.Get, s => $"/clusterings/{s}"),
+        new("FindDiverse", "base", HttpMethod.Get, b => $"/libraries/diverse?baseModel={Uri.EscapeDataString(b)}"),
+        new("FindDiverse", "base", HttpMethod.Get, b => $"/libraries/diverse?scope=mine&baseModel={Uri.EscapeDataString(b)}"),
         new("RequestRouter", "adapter", HttpMethod.Post, _ => "/routers", a => new RouterRequest([a])),
         new("RequestRouter", "adapter", HttpMethod.Post, _ => "/routers", a => new RouterRequest(["eve/open-3", $"{a}@1"])),
         new("RequestRouter", "adapter", HttpMethod.Post, _ => "/routers", a => new RouterRequest(["eve/open-3"], General: [new(a)])),

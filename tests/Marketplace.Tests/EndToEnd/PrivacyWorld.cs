@@ -100,6 +100,7 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
             foreach (var route in new[]
             {
                 "/health", "/whoami", "/merge-methods", "/base-models", $"/base-models/resolve?name={Base}", $"/clusterings?baseModel={Base}",
+                $"/libraries/diverse?baseModel={Base}", $"/libraries/diverse?baseModel={Base}&scope=mine&objective=logDeterminant",
                 "/adapters", "/adapters?owner=ann", "/adapters?owner=ann&unlisted=true", $"/adapters?baseModel={Base}", "/adapters?q=hidden", "/adapters?q=en-", "/adapters?tag=hidden-tag",
                 $"/adapters?owner=ann&baseModel={Base}&q=open", "/adapters/ann/open-1", "/adapters/ann/open-1/versions", "/adapters/ann/open-1/versions/main/report",
                 "/adapters/ann/open-1/similar", "/adapters/eve/open-3", "/adapters/eve/open-3/versions", "/adapters/eve/open-3/versions/1", "/adapters/eve/open-3/versions/1/report",

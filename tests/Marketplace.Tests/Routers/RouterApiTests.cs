@@ -2,6 +2,7 @@ using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
 using Marketplace.Core;
+using Marketplace.Core.Analysis;
 using Marketplace.Core.Api;
 using Marketplace.Core.Formats;
 using Marketplace.Core.Merges;
@@ -265,6 +266,37 @@ public sealed class RouterApiTests(RouterApiTests.World world) : IClassFixture<R
         var answer = await owner.SendAsync(HttpMethod.Post, $"/routers/{router.Id}/route?topK=1", Bytes(Bytes(TensorType.F64, bodies)));
         Assert.Equal(200, answer.Status);
         Assert.Equal([4096, 4096, 4096, 4096], answer.Read<RouteView>().Modules.Select(m => m.Tokens));
+    });
+
+    [Fact]
+    public Task Prototypes_that_analysis_left_are_taken_where_nothing_changes_them() => stack.RunAsync(async () =>
+    {
+        // Marked results of an analysis show where they were used: 3 stands for what was read, and a half scaling for another configuration of the same weights.
+        var version = await owner.PublishedAsync("ann/analysed", StackAdapters.Files(77));
+        var weights = (await stack.Storage.Versions.GetAsync(AdapterId.Parse("ann/analysed"), version.Number, TestContext.Current.CancellationToken))!.Weights;
+        var statistics = JsonSerializer.SerializeToUtf8Bytes(new
+        {
+            modules = new object[]
+            {
+                new { module = Q, scaling = 1, spectralNorm = 3, singularValues = new[] { 3, 1 } }, new { module = V, scaling = 1, spectralNorm = 0, singularValues = new[] { 0, 0 } },
+            },
+        });
+        var cancel = TestContext.Current.CancellationToken;
+        await stack.Storage.Derived.PutAsync(weights, AdapterAnalysis.Version, AdapterAnalysis.StatisticsFile, statistics, cancel);
+        await stack.Storage.Derived.PutAsync(weights, AdapterAnalysis.Version, AdapterAnalysis.PrototypesFile, SafetensorsBytes(
+            TensorSource.FromDoubles(Q, TensorType.F32, [8], () => [0, 0, 1, 0, 0, 0, 0, 0]), TensorSource.FromDoubles(V, TensorType.F32, [8], () => new double[8])), cancel);
+        async Task<(float Row, double S1, double S2)> QueryAsync(RouterRequest request)
+        {
+            var router = await ExportAsync(request);
+            var model = RouterModel.Parse(await FileAsync(owner, router, RouterModel.PrototypesFile), await FileAsync(owner, router, RouterModel.DescriptionFile));
+            Assert.Equal(RouterEntryState.Routed, model.Find(V)!.Experts[0].State);
+            var module = model.Find(Q)!;
+            return (model.Prototypes(module)[2], module.Experts[0].S1, module.Experts[0].S2);
+        }
+
+        Assert.Equal((1, 6, 2), await QueryAsync(new RouterRequest(["ann/analysed"]))); // alpha 4 of rank 2
+        Assert.NotEqual(1, (await QueryAsync(new RouterRequest(["ann/analysed"], General: [new("ann/small-1")]))).Row);
+        Assert.NotEqual(1, (await QueryAsync(new RouterRequest(["ann/analysed"], Tie: [["q_proj", "v_proj"]]))).Row);
     });
 
     private static RouterRequest Small() => new(["ann/small-1", "ann/small-2", "ann/small-3"]);
