@@ -53,7 +53,9 @@ public static class FunctionTable
         new("RequestSubtraction", "POST", "/subtractions", Publish, RequestSubtraction.Handle, "Subtract general knowledge from an adapter"),
         new("RequestClustering", "POST", "/clusterings", Publish, RequestClustering.Handle, "Cluster a base model's library"),
         new("ListClusterings", "GET", "/clusterings", Anyone, ListClusterings.Handle, "Cluster snapshots of a library, newest first"),
-        new("GetClustering", "GET", "/clusterings/{id}", Anyone, GetClustering.Handle, "One cluster snapshot"),
+        new("GetClustering", "GET", "/clusterings/{id}", Anyone, GetClustering.Handle, "One cluster snapshot, with what has arrived since"),
+        new("GetClusterMap", "GET", "/clusterings/{id}/map", Anyone, GetClusterMap.Handle, "A snapshot's adapters as points of a plane"),
+        new("GetClusterMapSvg", "GET", "/clusterings/{id}/map.svg", Anyone, GetClusterMap.HandleSvg, "The same as a picture"),
 
         new("ListJobs", "GET", "/jobs", Read, ListJobs.Handle, "The caller's jobs"),
         new("GetJob", "GET", "/jobs/{id}", Read, GetJob.Handle, "One job"),

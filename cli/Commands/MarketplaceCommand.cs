@@ -44,6 +44,8 @@ internal static class MarketplaceCommand
         DownloadCommand.Create(),
         SimilarCommand.Create(),
         ClusterCommand.Create(),
+        ClustersCommand.Create(),
+        ClustersCommand.CreateMap(),
         SubtractCommand.Create(),
         CompareCommand.Create(),
         MergeCommand.Create(),

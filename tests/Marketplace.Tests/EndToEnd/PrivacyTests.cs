@@ -38,6 +38,7 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("GetRank", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/1/ranks/none"),
         new("SetTag", "adapter", HttpMethod.Put, a => $"/adapters/{a}/tags/mine"),
         new("DeleteTag", "adapter", HttpMethod.Delete, a => $"/adapters/{a}/tags/hidden-tag"),
+        new("GetCluster", "adapter", HttpMethod.Get, a => $"/adapters/{a}/cluster"),
         new("FindSimilar", "adapter", HttpMethod.Get, a => $"/adapters/{a}/similar"),
         new("ListAdapters", "adapter", HttpMethod.Get, a => $"/adapters?owner={a.Split('/')[0]}&q={a.Split('/')[1]}&unlisted=true"),
         new("BeginUpload", "adapter", HttpMethod.Post, _ => "/uploads", a => new BeginUploadRequest(a, [new UploadFileRequest("adapter_config.json", 1)])),
@@ -74,6 +75,8 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("WatchJob", "job", HttpMethod.Get, j => $"/jobs/{j}/events"),
         new("CancelJob", "job", HttpMethod.Post, j => $"/jobs/{j}/cancel"),
         new("GetClustering", "snapshot", HttpMethod.Get, s => $"/clusterings/{s}"),
+        new("GetClusterMap", "snapshot", HttpMethod.Get, s => $"/clusterings/{s}/map"),
+        new("GetClusterMapSvg", "snapshot", HttpMethod.Get, s => $"/clusterings/{s}/map.svg"),
         new("RevokeKey", "key", HttpMethod.Delete, k => $"/keys/{k}"),
 
         new("ListMergeMethods", Listed, HttpMethod.Get, _ => "/merge-methods"),
