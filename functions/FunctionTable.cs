@@ -59,7 +59,6 @@ public static class FunctionTable
         new("RequestSubtractionBatch", "POST", "/subtractions/batch", Publish, RequestSubtractionBatch.Handle, "Subtract general knowledge from many adapters"),
         new("RequestClustering", "POST", "/clusterings", Publish, RequestClustering.Handle, "Cluster a base model's library"),
         new("ListClusterings", "GET", "/clusterings", Anyone, ListClusterings.Handle, "Cluster snapshots of a library, newest first"),
-        new("GetClustering", "GET", "/clusterings/{id}", Anyone, GetClustering.Handle, "One cluster snapshot"),
         new("BuildLibrary", "POST", "/clusterings/{id}/build", Publish, BuildLibrary.Handle, "Merge each cluster of a snapshot into one adapter"),
         new("ListCollections", "GET", "/collections", Anyone, ListCollections.Handle, "An account's collections"),
         new("GetCollection", "GET", "/collections/{owner}/{name}", Anyone, GetCollection.Handle, "One collection of versions that were made together"),
@@ -70,6 +69,9 @@ public static class FunctionTable
         new("GetRouter", "GET", "/routers/{id}", Anyone, GetRouter.Handle, "One router"),
         new("DownloadRouterFile", "GET", "/routers/{id}/files/{name}", Anyone, DownloadRouterFile.Handle, "Redirect to a router's prototypes or description"),
         new("RouteTokens", "POST", "/routers/{id}/route", Anyone, RouteTokens.Handle, "Which adapters take which tokens"),
+        new("GetClustering", "GET", "/clusterings/{id}", Anyone, GetClustering.Handle, "One cluster snapshot, with what has arrived since"),
+        new("GetClusterMap", "GET", "/clusterings/{id}/map", Anyone, GetClusterMap.Handle, "A snapshot's adapters as points of a plane"),
+        new("GetClusterMapSvg", "GET", "/clusterings/{id}/map.svg", Anyone, GetClusterMap.HandleSvg, "The same as a picture"),
 
         new("ListJobs", "GET", "/jobs", Read, ListJobs.Handle, "The caller's jobs"),
         new("GetJob", "GET", "/jobs/{id}", Read, GetJob.Handle, "One job"),

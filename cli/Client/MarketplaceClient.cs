@@ -1,3 +1,4 @@
+using System.Net;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Marketplace.Core;
@@ -73,6 +74,21 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
     public Task<JobView> RequestClustering(ClusteringRequest request, CancellationToken ct) => Connection.Post<JobView>("clusterings", request, ct);
 
     public Task<ClusterSnapshotView> GetSnapshot(string id, CancellationToken ct) => Connection.Get<ClusterSnapshotView>($"clusterings/{Uri.EscapeDataString(id)}", ct);
+
+    /// <summary>The cluster of an adapter; null where no snapshot has it.</summary>
+    public async Task<AdapterClusterView?> FindCluster(AdapterReference adapter, CancellationToken ct)
+    {
+        try
+        {
+            return await Connection.Get<AdapterClusterView>($"{adapter.Route}/cluster", ct);
+        }
+        catch (ApiException e) when (e.Status == HttpStatusCode.NotFound)
+        {
+            return null;
+        }
+    }
+
+    public Task<ClusterMapView> GetMap(string id, CancellationToken ct) => Connection.Get<ClusterMapView>($"clusterings/{Uri.EscapeDataString(id)}/map", ct);
 
     public Task<ListResponse<ClusterSnapshotSummary>> ListSnapshots(string baseModel, CancellationToken ct) =>
         Connection.Get<ListResponse<ClusterSnapshotSummary>>($"clusterings?baseModel={Uri.EscapeDataString(baseModel)}", ct);

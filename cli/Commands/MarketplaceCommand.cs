@@ -46,6 +46,8 @@ internal static class MarketplaceCommand
         ClusterCommand.Create(),
         DiverseCommand.Create(),
         RouterCommand.Create(),
+        ClustersCommand.Create(),
+        ClustersCommand.CreateMap(),
         SubtractCommand.Create(),
         BuildCommand.Create(),
         CollectionsCommand.Create(),

@@ -82,7 +82,7 @@ internal sealed class DemoRun(MarketplaceClient client, Terminal terminal, Sampl
         DemoCheck.That(
             members.Count == published.Count && members.ToHashSet().SetEquals(published) && snapshot.K == snapshot.Clusters.Count,
             "The clusters are not a partition of the library.");
-        ClusterCommand.Show(display, snapshot);
+        ClusterOutput.Show(display, snapshot);
         result.Clusters = snapshot.Clusters.Count;
         return snapshot;
     }

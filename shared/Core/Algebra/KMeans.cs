@@ -18,7 +18,7 @@ public static class KMeans
 {
     private const int MaxIterations = 300;
 
-    private const double Tie = 1e-10; // relative; closer sums of squares count as equal
+    internal const double Tie = 1e-10; // relative; closer sums of squares count as equal
 
     private const double Rounding = 1e-12; // of products, relative to the squares they stand for; a hundred times what is met
 
@@ -32,14 +32,19 @@ public static class KMeans
     /// <param name="seed">Seed of the random starts.</param>
     /// <param name="starts">Number of starts.</param>
     /// <param name="stream">What the partition is for: uses of one seed for different things draw different numbers.</param>
-    public static Partition Run(Matrix points, int k, ulong seed = 42, int starts = 10, string stream = "k-means")
+    /// <param name="swaps">How often the best start is to be improved by exchanging a centroid for a point; see <see cref="KMeansSwaps"/>.</param>
+    public static Partition Run(Matrix points, int k, ulong seed = 42, int starts = 10, string stream = "k-means", int swaps = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(k, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(k, points.Rows);
         ArgumentOutOfRangeException.ThrowIfLessThan(starts, 1);
-        return Enumerable.Range(0, starts)
+        var best = Enumerable.Range(0, starts)
             .Select(start => Lloyd(points, Seed(points, k, new Philox(seed, $"{stream} start {start}"))))
             .Aggregate((best, next) => IsBetter(next, best) ? next : best);
+        if (swaps == 0 || KMeansSwaps.Improve(points, best, swaps, new Philox(seed, $"{stream} swaps")) is not { } centroids)
+            return best;
+        var improved = Lloyd(points, centroids);
+        return IsBetter(improved, best) ? improved : best;
     }
 
     // Points that are orthogonal to each other, as singular vectors are, have many partitions of one and the same inertia: rounding must not choose among them.
@@ -74,7 +79,7 @@ public static class KMeans
         return centroids;
     }
 
-    private static int Draw(double[] weights, Philox random)
+    internal static int Draw(double[] weights, Philox random)
     {
         var target = random.NextDouble() * weights.Sum();
         for (var i = 0; i < weights.Length; i++)
@@ -184,13 +189,13 @@ public static class KMeans
         return new([.. labels.Select(l => numbers[l])], renumbered, inertia);
     }
 
-    private static double SquaredDistance(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
+    internal static double SquaredDistance(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
     {
         var distance = TensorPrimitives.Distance(x, y);
         return distance * distance;
     }
 
-    private static void Each(Matrix points, int centroids, Action<int> body)
+    internal static void Each(Matrix points, int centroids, Action<int> body)
     {
         var batches = (points.Rows + Batch - 1) / Batch;
         For(batches, (long)points.Values.Length * centroids, batch =>

@@ -8,10 +8,10 @@ namespace Marketplace.Core.Algebra;
 /// </summary>
 internal static class TopEigen
 {
-    private const int Whole = 96;
-    private const int MaxRounds = 12;
+    private const int Whole = 192;
+    private const int MaxRounds = 6;
     private const int Powers = 4;
-    private const double Settled = 1e-13;
+    private const double Settled = 1e-11;
 
     /// <summary>Values, descending, and vectors as rows (count, n), the largest entry of each positive. Values of zero are given with vectors of zeros.</summary>
     /// <param name="a">Symmetric (n, n).</param>

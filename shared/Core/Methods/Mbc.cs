@@ -43,7 +43,8 @@ public static class Mbc
     /// <summary>Libraries up to this size have every number of clusters tried; larger ones some, ever farther apart, and then those between the best and its neighbours.</summary>
     public const int EveryKUpTo = 256;
 
-    private const int CurveStarts = 3; // of the coarse grid
+    private const int CurveStarts = 2; // of the numbers that a large library is tried with
+    private const int SwapsAtLeast = 32;
     private const int Refinements = 8;
     private const double Tie = 1e-9;
 
@@ -61,7 +62,7 @@ public static class Mbc
     /// <param name="seed">Seed of the random starts.</param>
     /// <param name="starts">Number of starts of k-means.</param>
     public static Clustering Run(MbcEmbedding library, int k, ulong seed = DefaultSeed, int starts = DefaultStarts) =>
-        Describe(library, KMeans.Run(library.Points, k, seed, starts));
+        Describe(library, Partition(library, k, seed, starts));
 
     /// <summary>Clusters a library into the number of clusters from 2 to √(2n) (but at least 3) that has the best silhouette, the smallest of equals.</summary>
     /// <remarks>A library of one or two adapters is one cluster; an empty one has no clusters and is refused as by <see cref="Run(Matrix, int, ulong, int)"/>.</remarks>
@@ -74,7 +75,7 @@ public static class Mbc
     /// <summary>The same, with the curve of silhouette and inertia from which the number was chosen, by number of clusters.</summary>
     /// <param name="library">The library.</param>
     /// <param name="seed">Seed of the random starts.</param>
-    /// <param name="starts">Starts of k-means for what is returned; the coarse grid of a large library is tried with 3.</param>
+    /// <param name="starts">Starts of k-means for what is returned; a large library's other numbers are tried with 2.</param>
     /// <param name="tried">Told each number when it was tried, and how many will be at most.</param>
     public static (Clustering Best, ImmutableArray<CurvePoint> Curve) Choose(
         MbcEmbedding library, ulong seed = DefaultSeed, int starts = DefaultStarts, Action<int, int>? tried = null)
@@ -91,7 +92,7 @@ public static class Mbc
         var every = n <= EveryKUpTo;
         int[] grid = every ? [.. Enumerable.Range(2, most - 1)] : Grid(most);
         foreach (var k in grid)
-            Try(k, every ? starts : Math.Min(starts, CurveStarts));
+            Try(k);
         // The best silhouette of the grid lies between its neighbours; halving both gaps again and again finds the peak that a single one has.
         for (var refinement = 0; !every && refinement < Refinements; refinement++)
         {
@@ -101,27 +102,30 @@ public static class Mbc
             var after = best < tries.Count - 1 ? tries[best] + ((tries[best + 1] - tries[best]) / 2) : tries[best];
             if (before == tries[best] && after == tries[best])
                 break;
-            Try(before, starts);
-            Try(after, starts);
+            Try(before);
+            Try(after);
         }
 
         var chosen = Best();
-        // What the grid tried with few starts gets them all now.
-        var result = every || !grid.Contains(chosen) ? Describe(library, found[chosen].Partition) : Run(library, chosen, seed, starts);
+        var result = every ? Describe(library, found[chosen].Partition) : Run(library, chosen, seed, starts);
         found[chosen] = (result.Inertia, result.Silhouette, found[chosen].Partition);
         return (result, [.. found.Select(f => new CurvePoint(f.Key, f.Value.Inertia, f.Value.Silhouette))]);
 
-        void Try(int k, int starts)
+        void Try(int k)
         {
             if (found.ContainsKey(k))
                 return;
-            var partition = KMeans.Run(library.Points, k, seed, starts);
+            var partition = Partition(library, k, seed, every ? starts : Math.Min(starts, CurveStarts));
             found[k] = (partition.Inertia, Silhouette.OfDirections(partition.Labels, library.Unit)?.Average(), partition);
             tried?.Invoke(found.Count, grid.Length + (every ? 0 : 2 * Refinements));
         }
 
         int Best() => found.MaxBy(f => f.Value.Silhouette ?? -1).Key;
     }
+
+    // Ten starts find the optimum of a small library; with many clusters they need help.
+    private static Partition Partition(MbcEmbedding library, int k, ulong seed, int starts) =>
+        KMeans.Run(library.Points, k, seed, starts, swaps: library.Count <= EveryKUpTo ? 0 : SwapsAtLeast + (2 * k));
 
     /// <summary>2 … <paramref name="most"/>, each about √2 times the one before.</summary>
     private static int[] Grid(int most)

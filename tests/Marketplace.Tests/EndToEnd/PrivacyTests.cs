@@ -41,6 +41,7 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("GetRank", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/1/ranks/none"),
         new("SetTag", "adapter", HttpMethod.Put, a => $"/adapters/{a}/tags/mine"),
         new("DeleteTag", "adapter", HttpMethod.Delete, a => $"/adapters/{a}/tags/hidden-tag"),
+        new("GetCluster", "adapter", HttpMethod.Get, a => $"/adapters/{a}/cluster"),
         new("FindSimilar", "adapter", HttpMethod.Get, a => $"/adapters/{a}/similar"),
         new("FindSimilar", "adapter", HttpMethod.Get, a => $"/adapters/{a}/similar?similarity=flatAb&limit=3"),
         new("GetNovelty", "adapter", HttpMethod.Get, a => $"/adapters/{a}/novelty"),
@@ -103,6 +104,8 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("DownloadRouterFile", "router", HttpMethod.Get, r => $"/routers/{r}/files/nothing"),
         new("RouteTokens", "router", HttpMethod.Post, r => $"/routers/{r}/route", _ => new RouteRequest(new Dictionary<string, IReadOnlyList<IReadOnlyList<double>>> { ["q"] = [[1]] })),
         new("RouteTokens", "router", HttpMethod.Post, r => $"/routers/{r}/route?topK=none", _ => new RouteRequest()),
+        new("GetClusterMap", "snapshot", HttpMethod.Get, s => $"/clusterings/{s}/map"),
+        new("GetClusterMapSvg", "snapshot", HttpMethod.Get, s => $"/clusterings/{s}/map.svg"),
         new("RevokeKey", "key", HttpMethod.Delete, k => $"/keys/{k}"),
 
         new("ListMergeMethods", Listed, HttpMethod.Get, _ => "/merge-methods"),

@@ -22,6 +22,8 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
     public const string SecretPath = "/home/ann/models/hidden";
     public const string SecretAccount = "shy-ann";
 
+    private string openSnapshot = "";
+
     internal StackApi Ann { get; private set; } = null!;
 
     internal StackApi Eve { get; private set; } = null!;
@@ -47,7 +49,8 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
         await Ann.PublishedAsync("ann/open-1", StackAdapters.Files(1, card: "Open"));
         await Ann.PublishedAsync("ann/open-2", StackAdapters.Files(2));
         await Eve.PublishedAsync("eve/open-3", StackAdapters.Files(3));
-        await EndedAsync(Eve, "/clusterings", new ClusteringRequest(Base, K: 2));
+        var open = await EndedAsync(Eve, "/clusterings", new ClusteringRequest(Base, K: 2));
+        openSnapshot = JsonSerializer.Deserialize<ClusteringResult>(open.Result!.Value, ApiJson.Options)!.SnapshotId;
         Before = await LookAsync();
 
         HiddenVersion = await Ann.PublishedAsync("ann/hidden-1", StackAdapters.Files(11, card: "Hidden"), isPrivate: true);
@@ -101,6 +104,8 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
             {
                 "/health", "/whoami", "/merge-methods", "/base-models", $"/base-models/resolve?name={Base}", $"/clusterings?baseModel={Base}",
                 $"/libraries/diverse?baseModel={Base}", $"/libraries/diverse?baseModel={Base}&scope=mine&objective=logDeterminant",
+                "/health", "/whoami", "/merge-methods", "/base-models", $"/base-models/resolve?name={Base}", $"/clusterings?baseModel={Base}", $"/clusterings/{openSnapshot}", $"/clusterings/{openSnapshot}/map", $"/clusterings/{openSnapshot}/map.svg",
+                "/adapters/ann/open-1/cluster", "/adapters/eve/open-3/cluster",
                 "/adapters", "/adapters?owner=ann", "/adapters?owner=ann&unlisted=true", $"/adapters?baseModel={Base}", "/adapters?q=hidden", "/adapters?q=en-", "/adapters?tag=hidden-tag",
                 $"/adapters?owner=ann&baseModel={Base}&q=open", "/adapters/ann/open-1", "/adapters/ann/open-1/versions", "/adapters/ann/open-1/versions/main/report",
                 "/adapters/ann/open-1/similar", "/adapters/eve/open-3", "/adapters/eve/open-3/versions", "/adapters/eve/open-3/versions/1", "/adapters/eve/open-3/versions/1/report",
