@@ -1,3 +1,4 @@
+using System.Net.Http.Json;
 using Marketplace.Cli.Client;
 using Marketplace.Cli.Commands;
 using Marketplace.Cli.Output;
@@ -159,7 +160,7 @@ internal sealed class DemoRun(MarketplaceClient client, Terminal terminal, Sampl
                 foreach (var expert in router.Experts)
                     experts.Add(await Download(expert, ct));
                 var tokens = RoutingCheck.Tokens(experts);
-                var difference = RoutingCheck.Difference(await client.Route(router.Id, new RouteRequest(tokens), ct), tokens, experts, router.TopK);
+                var difference = RoutingCheck.Difference(await client.Route(router.Id, "", JsonContent.Create(new RouteRequest(tokens), options: ApiJson.Options), ct), tokens, experts, router.TopK);
                 DemoCheck.That(difference <= RoutingCheck.Tolerance, $"The router {router.Name} differs from the reference by {difference:0.0e+0}.");
                 table.Row(router.Name!, $"{experts.Count}, top {router.TopK}", $"{router.Modules}", $"{router.Degenerate}", $"{tokens.Sum(t => t.Value.Count)}", Units.Scientific(difference));
             }
