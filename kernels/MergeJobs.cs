@@ -1,3 +1,4 @@
+using Marketplace.Core;
 using Marketplace.Core.Merges;
 using Marketplace.Kernels.Merges;
 using Marketplace.Storage;
@@ -5,8 +6,8 @@ using Marketplace.Storage.Jobs;
 
 namespace Marketplace.Kernels;
 
-/// <summary>Carries out merge jobs with libtorch.</summary>
-public sealed class MergeJobs(Derivation derivation, MergeResources resources)
+/// <summary>Carries out merges, and cluster builds, with libtorch.</summary>
+public sealed class MergeJobs(Derivation derivation, CollectionDerivation collections, MergeResources resources)
 {
     /// <summary>Runs a job and returns its result as JSON.</summary>
     /// <exception cref="JobFailureException">The inputs can't be combined, the memory does not suffice, or the result fails its checks.</exception>
@@ -14,18 +15,19 @@ public sealed class MergeJobs(Derivation derivation, MergeResources resources)
     {
         try
         {
-            return await derivation.RunAsync(
-                job,
-                Name(KernelIdentity.Of(resources.Device)),
-                (plan, inputs, reporter, stop) => TorchMerge.Run(plan, inputs, resources, p => reporter.Report(p.Done, p.Total, p.Module, p.Share), stop),
-                progress,
-                cancellationToken);
+            var kernel = Name(KernelIdentity.Of(resources.Device));
+            return await (job.Kind == JobKind.LibraryBuild
+                ? collections.RunAsync(job, kernel, Compute, progress, cancellationToken)
+                : derivation.RunAsync(job, kernel, Compute, progress, cancellationToken));
         }
         catch (MergeMemoryException e)
         {
             throw new JobFailureException("memory-budget", e.Message);
         }
     }
+
+    private IEnumerable<MergedModule> Compute(MergePlan plan, IReadOnlyList<Adapter> inputs, JobProgressReporter progress, CancellationToken stop) =>
+        TorchMerge.Run(plan, inputs, resources, p => progress.Report(p.Done, p.Total, p.Module, p.Share), stop);
 
     // As lineages show it.
     private static string Name(KernelIdentity kernel) => $"{kernel.Version} {kernel.Device} {kernel.InstructionSet}";

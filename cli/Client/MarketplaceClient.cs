@@ -1,6 +1,8 @@
+using System.Net;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Marketplace.Core;
+using Marketplace.Core.Analysis;
 using Marketplace.Core.Api;
 using Marketplace.Core.Lineage;
 using Marketplace.Core.Merges;
@@ -36,8 +38,12 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
 
     public Task<LineageGraph> GetLineage(AdapterReference adapter, int limit, CancellationToken ct) => Connection.Get<LineageGraph>($"{adapter.VersionRoute}/lineage?limit={limit}", ct);
 
-    public Task<ListResponse<SimilarView>> ListSimilar(AdapterReference adapter, int limit, CancellationToken ct) =>
-        Connection.Get<ListResponse<SimilarView>>($"{adapter.Route}/similar?limit={limit}", ct);
+    public Task<AdapterStatistics> GetAnalysis(AdapterReference adapter, CancellationToken ct) => Connection.Get<AdapterStatistics>($"{adapter.VersionRoute}/analysis", ct);
+
+    public Task<ListResponse<SimilarView>> ListSimilar(AdapterReference adapter, int limit, string similarity, CancellationToken ct) =>
+        Connection.Get<ListResponse<SimilarView>>($"{adapter.Route}/similar?limit={limit}&similarity={similarity}", ct);
+
+    public Task<NoveltyView> GetNovelty(AdapterReference adapter, CancellationToken ct) => Connection.Get<NoveltyView>($"{adapter.Route}/novelty", ct);
 
     public Task<UploadTicket> BeginUpload(BeginUploadRequest request, CancellationToken ct) => Connection.Post<UploadTicket>("uploads", request, ct);
 
@@ -53,12 +59,39 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
 
     public Task<JobView> RequestSubtraction(SubtractionRequest request, CancellationToken ct) => Connection.Post<JobView>("subtractions", request, ct);
 
+    public Task<JobView> RequestSubtractionBatch(SubtractionBatchRequest request, CancellationToken ct) => Connection.Post<JobView>("subtractions/batch", request, ct);
+
+    public Task<JobView> BuildLibrary(string snapshot, BuildLibraryRequest request, CancellationToken ct) =>
+        Connection.Post<JobView>($"clusterings/{Uri.EscapeDataString(snapshot)}/build", request, ct);
+
+    public Task<ListResponse<CollectionView>> ListCollections(string? owner, CancellationToken ct) =>
+        Connection.Get<ListResponse<CollectionView>>(owner is null ? "collections" : $"collections?owner={Uri.EscapeDataString(owner)}", ct);
+
+    public Task<CollectionView> GetCollection(AdapterId id, CancellationToken ct) => Connection.Get<CollectionView>($"collections/{id}", ct);
+
+    public Task DeleteCollection(AdapterId id, CancellationToken ct) => Connection.Send(HttpMethod.Delete, $"collections/{id}", ct);
+
     public Task<JobView> RequestClustering(ClusteringRequest request, CancellationToken ct) => Connection.Post<JobView>("clusterings", request, ct);
 
     public Task<ClusterSnapshotView> GetSnapshot(string id, CancellationToken ct) => Connection.Get<ClusterSnapshotView>($"clusterings/{Uri.EscapeDataString(id)}", ct);
 
-    public Task<ListResponse<ClusterSnapshotView>> ListSnapshots(string baseModel, CancellationToken ct) =>
-        Connection.Get<ListResponse<ClusterSnapshotView>>($"clusterings?baseModel={Uri.EscapeDataString(baseModel)}", ct);
+    /// <summary>The cluster of an adapter; null where no snapshot has it.</summary>
+    public async Task<AdapterClusterView?> FindCluster(AdapterReference adapter, CancellationToken ct)
+    {
+        try
+        {
+            return await Connection.Get<AdapterClusterView>($"{adapter.Route}/cluster", ct);
+        }
+        catch (ApiException e) when (e.Status == HttpStatusCode.NotFound)
+        {
+            return null;
+        }
+    }
+
+    public Task<ClusterMapView> GetMap(string id, CancellationToken ct) => Connection.Get<ClusterMapView>($"clusterings/{Uri.EscapeDataString(id)}/map", ct);
+
+    public Task<ListResponse<ClusterSnapshotSummary>> ListSnapshots(string baseModel, CancellationToken ct) =>
+        Connection.Get<ListResponse<ClusterSnapshotSummary>>($"clusterings?baseModel={Uri.EscapeDataString(baseModel)}", ct);
 
     public Task<DiverseView> GetDiverse(string baseModel, int count, string objective, string scope, CancellationToken ct) =>
         Connection.Get<DiverseView>($"libraries/diverse?baseModel={Uri.EscapeDataString(baseModel)}&count={count}&objective={objective}&scope={scope}", ct);

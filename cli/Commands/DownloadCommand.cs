@@ -22,15 +22,19 @@ internal static class DownloadCommand
         Description = "Truncated to this rank, in the serving profile; an adapter of no larger rank comes as it is",
     };
 
+    private static readonly Option<bool> Collection = new("--collection") { Description = "The name is a collection's: each of its versions goes into a folder of its own" };
+
     public static Command Create()
     {
-        var command = new Command("download", "Download an adapter and verify its digests") { Adapter, Directory, Rank };
+        var command = new Command("download", "Download an adapter, or a collection, and verify its digests") { Adapter, Directory, Rank, Collection };
         command.Does(Run);
         return command;
     }
 
     private static async Task<int> Run(Call call, CancellationToken ct)
     {
+        if (call.Get(Collection))
+            return await CollectionDownload.Run(call, CollectionsCommand.Read(call.Get(Adapter)), call.Get(Directory), call.Get(Rank), ct);
         var reference = call.Adapter(call.Get(Adapter));
         var client = call.Connect();
         var version = await client.GetVersion(reference, ct);

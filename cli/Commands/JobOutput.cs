@@ -63,12 +63,14 @@ internal static class JobOutput
             Line("not merged", string.Join('\n', result.NotMerged));
             Line("folded", string.Join('\n', result.Folded ?? []));
         }
-        else if (job.Result is { ValueKind: not JsonValueKind.Null } other)
+        else if (CollectionOutput.Of(job) is null && job.Result is { ValueKind: not JsonValueKind.Null } other)
         {
             Line("result", other.GetRawText());
         }
 
         console.Write(grid);
+        if (CollectionOutput.Of(job) is { } collected)
+            CollectionOutput.Show(console, collected);
     }
 
     private static void Report(ProgressBars.Bar bar, JobView state)

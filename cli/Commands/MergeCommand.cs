@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using Marketplace.Cli.Client;
 using Marketplace.Core.Api;
 using Marketplace.Core.Merges;
@@ -22,11 +21,7 @@ internal static class MergeCommand
 
     private static readonly Option<string?> Method = new("--method", "-m") { Description = "linear if absent; `marketplace methods` tells what there is" };
 
-    private static readonly Option<string[]> Parameters = new("--param", "-p")
-    {
-        Description = "Parameters of the method: name=value, such as density=0.2 or t=[0,0.5,1] over the layers",
-        AllowMultipleArgumentsPerToken = true,
-    };
+    private static readonly Option<string[]> Parameters = RecipeParameters.Option();
 
     private static readonly Option<string?> Rank = new("--rank") { Description = "Rank of the result, or 'lossless'" };
     private static readonly Option<ulong?> Seed = new("--seed") { Description = "Seed of random masks and starts" };
@@ -105,13 +100,13 @@ internal static class MergeCommand
     {
         if (call.Get(Method) is { } method)
             recipe = recipe with { Method = method };
-        foreach (var text in call.Get(Parameters) ?? [])
-            recipe = Parameter(recipe, text);
+        foreach (var (name, value) in (call.Get(Parameters) ?? []).Select(RecipeParameters.Read))
+            recipe = recipe.With(name, value);
         if (call.Get(Rank) is { } rank)
         {
             if (call.Get(DerivedOptions.Energy) is not null)
                 throw CliException.Usage("--rank and --energy exclude each other.");
-            recipe = recipe with { Rank = rank == "lossless" ? RecipeRank.Lossless : int.TryParse(rank, out var number) ? number : throw CliException.Usage($"'{rank}' is no rank.", "Give a whole number or 'lossless'."), Energy = null };
+            recipe = recipe with { Rank = RecipeParameters.Rank(rank), Energy = null };
         }
 
         if (call.Get(DerivedOptions.Energy) is { } energy)
@@ -124,26 +119,5 @@ internal static class MergeCommand
             Notes = call.Get(Notes) ?? recipe.Notes,
             Carried = call.Get(RefuseCarried) ? CarriedPolicy.Refuse : recipe.Carried,
         };
-    }
-
-    // JSON where it is that, else a word.
-    private static MergeRecipe Parameter(MergeRecipe recipe, string text)
-    {
-        var equals = text.IndexOf('=', StringComparison.Ordinal);
-        if (equals <= 0)
-            throw CliException.Usage($"'{text}' is no parameter.", "Write name=value, such as density=0.2.");
-        var (name, value) = (text[..equals], text[(equals + 1)..]);
-        try
-        {
-            return recipe.With(name, JsonSerializer.Deserialize<RecipeValue>(value, ApiJson.Options)!);
-        }
-        catch (JsonException) when (!value.StartsWith('['))
-        {
-            return recipe.With(name, RecipeValue.Of(value));
-        }
-        catch (JsonException e)
-        {
-            throw CliException.Usage($"'{text}': {JsonProblem.Describe(e)}");
-        }
     }
 }

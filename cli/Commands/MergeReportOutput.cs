@@ -26,10 +26,18 @@ internal static class MergeReportOutput
         Line("discarded", $"{Units.Scientific(report.RelativeDiscarded)} of |ΔW|");
         if (report.Modules.MaxBy(m => m.Crosstalk) is { Crosstalk: { } crosstalk } worst)
             Line("crosstalk", $"at most {Units.Number(crosstalk)}, at {worst.Module}");
+        if (report.General is { } general)
+        {
+            Line("|target|", $"{Units.Number(general.Target)}, {Units.Number(general.Removed)} removed, {Units.Number(general.Residual)} left: {general.EnergyRemoved:0.0%} of its energy");
+            Line("general", $"{general.Share:0.0%} of the target ({general.InputShare:0.0%} of what it reads, {general.OutputShare:0.0%} of what it writes), cosine {Units.Number(general.Cosine)}");
+        }
+
         Line("took", $"{Units.Number(report.Seconds)} s, at most {Units.Bytes(report.PeakMemoryBytes)} of memory");
         console.Write(grid);
         console.Write(Parents(report));
         console.Write(Modules(report));
+        if (report.General is not null)
+            console.Write(General(report));
         foreach (var parent in report.Parents.Where(p => p.NotMerged.Count > 0))
             console.WriteLine($"not merged of {Name(parent)}: {string.Join(", ", parent.NotMerged)}");
     }
@@ -51,6 +59,20 @@ internal static class MergeReportOutput
                 module.Module, module.RankIn is { } rank ? $"{rank} → {module.RankOut}" : $"{module.RankOut}", Units.Number(module.Norm),
                 Units.Scientific(module.RelativeDiscarded), string.Join(", ", module.Parents.Select(p => p is null ? "–" : $"{p.Share:0.0%}")),
                 module.Seconds is { } seconds ? Units.Number(seconds) : "");
+        }
+
+        return table;
+    }
+
+    private static Table General(MergeReportView report)
+    {
+        var table = Tables.Create("most general modules", "|target|", "|removed|", "|left|", "energy removed", "cosine", "general", "reads", "writes");
+        foreach (var module in report.Modules.Where(m => m.General is not null).OrderByDescending(m => m.General!.Share).Take(MostModules))
+        {
+            var g = module.General!;
+            table.Row(
+                module.Module, Units.Number(g.Target), Units.Number(g.Removed), Units.Number(g.Residual), $"{g.EnergyRemoved:0.0%}", Units.Number(g.Cosine),
+                $"{g.Share:0.0%}", $"{g.InputShare:0.0%}", $"{g.OutputShare:0.0%}");
         }
 
         return table;

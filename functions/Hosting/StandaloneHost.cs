@@ -44,9 +44,11 @@ public static class StandaloneHost
         services.AddMarketplaceStorage(configuration);
         services.AddJobs();
         services.AddSingleton<JobRequests>();
+        services.AddSingleton<CopyDetection>();
         services.AddSingleton<UploadValidation>();
         services.AddSingleton<RunSubtraction>();
         services.AddSingleton<RankedExports>();
+        services.AddSingleton<LibraryComparison>();
         services.AddSingleton<RunClustering>();
         services.AddSingleton<PublishedPrototypes>();
         services.AddSingleton<RunRouterExport>();

@@ -44,7 +44,7 @@ internal static class DerivationRequests
         MarketplaceStorage storage, Requester requester, MergeRecipe recipe, Func<string, string> place, Func<RecipeMention, int, string> role, CancellationToken cancellationToken)
     {
         if (MergeGraph.Create(recipe, name => name, out var problems) is null)
-            return (null, Problems.InvalidRequest([.. problems.Select(p => new IssueView(p.Code, "error", Path(p.Place), p.Message))]));
+            return (null, Problems.InvalidRequest([.. problems.Select(p => new IssueView(p.Code, "error", Path(p.Place) is { } path ? place(path) : null, p.Message))]));
         var mentions = RecipeForm.Mentions(recipe).ToList();
         if (mentions.Count > MaxInputs)
             return (null, Problems.InvalidRequest("inputs", $"A merge has 1 to {MaxInputs} inputs."));

@@ -27,7 +27,7 @@ internal sealed class InputResolver(MarketplaceStorage storage, Requester reques
         if (version is null)
             return Refuse(place, problem!.ProblemDetails.Detail!);
         bases.Add((text, await storage.BaseModels.ResolveAsync(version.BaseModelName, version.Adapter.Owner, cancellationToken), version.BaseModelName));
-        return Resolve(version, weight, role);
+        return ResolvedInput.Of(version, weight, role);
     }
 
     /// <summary>The one base model of all inputs, or the problem to answer with.</summary>
@@ -45,12 +45,6 @@ internal sealed class InputResolver(MarketplaceStorage storage, Requester reques
 
         return (bases[0].BaseModel, null);
     }
-
-    /// <summary>A version as an input of a job.</summary>
-    public static ResolvedInput Resolve(VersionRecord version, double weight, string role) => new(
-        version.Adapter.ToString(), version.Number, version.Id, DigestOf(version, RepositoryPath.Weights), DigestOf(version, RepositoryPath.Config), weight, role);
-
-    private static string DigestOf(VersionRecord version, string path) => version.Files.First(f => f.Path == path).Digest.Hex;
 
     private ResolvedInput? Refuse(string place, string message)
     {

@@ -15,6 +15,7 @@ public static class RunJob
             (job, progress, stop) => job.Kind switch
             {
                 JobKind.Subtraction => services.GetRequiredService<RunSubtraction>().RunAsync(job, progress, stop),
+                JobKind.SubtractionBatch => services.GetRequiredService<RunSubtraction>().RunBatchAsync(job, progress, stop),
                 JobKind.RouterExport => services.GetRequiredService<RunRouterExport>().RunAsync(job, progress, stop),
                 JobKind.Clustering => services.GetRequiredService<RunClustering>().RunAsync(job, progress, stop),
                 _ => throw new JobFailureException("internal-error", $"Jobs of kind '{job.Kind}' do not belong on this queue."),

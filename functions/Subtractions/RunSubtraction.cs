@@ -5,10 +5,13 @@ using Marketplace.Storage.Jobs;
 namespace Marketplace.Functions.Subtractions;
 
 /// <summary>Carries out GenKnowSub with Core's numerics and publishes the residual.</summary>
-public sealed class RunSubtraction(Derivation derivation)
+public sealed class RunSubtraction(Derivation derivation, CollectionDerivation collections)
 {
     internal Task<string> RunAsync(JobRecord job, JobProgressReporter progress, CancellationToken cancellationToken) =>
         derivation.RunAsync(job, kernel: null, Compute, progress, cancellationToken);
+
+    internal Task<string> RunBatchAsync(JobRecord job, JobProgressReporter progress, CancellationToken cancellationToken) =>
+        collections.RunAsync(job, kernel: null, Compute, progress, cancellationToken);
 
     private static IEnumerable<MergedModule> Compute(
         MergePlan plan, IReadOnlyList<Core.Adapter> inputs, JobProgressReporter progress, CancellationToken cancellationToken)

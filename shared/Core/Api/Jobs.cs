@@ -12,7 +12,20 @@ public sealed record OutputRequest(string Adapter, bool Private = false);
 /// <param name="Weight">Factor of its ΔW.</param>
 public sealed record WeightedAdapter(string Adapter, double Weight = 1);
 
-/// <summary>POST /api/v1/subtractions: ΔW of the target minus β times the weighted mean of the general adapters' ΔW.</summary>
+/// <summary>How general knowledge is subtracted.</summary>
+public static class SubtractionModes
+{
+    /// <summary>ΔW of the target minus β times the weighted mean of the general adapters' ΔW.</summary>
+    public const string Exact = "exact";
+
+    /// <summary>What the target has in the directions of the general adapters is removed.</summary>
+    public const string Project = "project";
+
+    /// <summary>A and B apart, as PEFT does.</summary>
+    public const string Factorwise = "factorwise";
+}
+
+/// <summary>POST /api/v1/subtractions: general knowledge subtracted from a task adapter.</summary>
 /// <param name="Target">The task adapter.</param>
 /// <param name="General">The general-knowledge adapters.</param>
 /// <param name="Output">Where the residual goes.</param>
@@ -20,20 +33,15 @@ public sealed record WeightedAdapter(string Adapter, double Weight = 1);
 /// <param name="Rank">Fixed rank of the residual.</param>
 /// <param name="Energy">Instead: the smallest rank that keeps this share of |ΔW|². Without either the residual is exact.</param>
 /// <param name="Dtype">auto (the widest input type), F32, BF16 or F16.</param>
+/// <param name="Mode">exact (ΔW minus β times the weighted mean of the general ΔW), project (its directions removed) or factorwise (A and B apart, as PEFT does).</param>
+/// <param name="Side">Of a projection: input (what the target reads, the default), output (what it writes) or both.</param>
 public sealed record SubtractionRequest(
     string Target, IReadOnlyList<WeightedAdapter> General, OutputRequest Output,
-    double Beta = 1, int? Rank = null, double? Energy = null, string Dtype = "auto");
-
-/// <summary>POST /api/v1/clusterings.</summary>
-/// <param name="BaseModel">Whose library is clustered.</param>
-/// <param name="Similarity">delta (cosine of ΔW) or flatAb (as published: flattened, sparsified A and B).</param>
-/// <param name="K">Number of clusters; chosen by silhouette if absent.</param>
-/// <param name="Scope">public (public adapters; everybody sees the snapshot) or mine (the caller's private ones too; only the caller sees it).</param>
-public sealed record ClusteringRequest(string BaseModel, string Similarity = "delta", int? K = null, string Scope = "public");
+    double Beta = 1, int? Rank = null, double? Energy = null, string Dtype = "auto", string Mode = SubtractionModes.Exact, string? Side = null);
 
 /// <summary>A job.</summary>
 /// <param name="JobId">Keyed hash of the canonical request: asking twice is asking once.</param>
-/// <param name="Kind">merge, subtraction or clustering.</param>
+/// <param name="Kind">merge, subtraction, clustering, subtractionBatch or libraryBuild.</param>
 /// <param name="Status">queued, running, succeeded, failed or cancelled.</param>
 /// <param name="Attempt">1 for the first; asking again after a failure starts the next.</param>
 /// <param name="Sequence">Grows with every change; the id of the server-sent event.</param>
@@ -42,7 +50,7 @@ public sealed record ClusteringRequest(string BaseModel, string Similarity = "de
 /// <param name="StartedAt">When the current attempt began.</param>
 /// <param name="FinishedAt">When it ended.</param>
 /// <param name="Request">The canonical request, inputs resolved to versions.</param>
-/// <param name="Result">What came of it: see <see cref="DerivedResult"/>, <see cref="ClusteringResult"/>, <see cref="RouterResult"/>.</param>
+/// <param name="Result">What came of it: see <see cref="DerivedResult"/>, <see cref="ClusteringResult"/>, <see cref="CollectionResult"/>, <see cref="RouterResult"/>.</param>
 /// <param name="Code">Why it failed.</param>
 /// <param name="Detail">The same in words.</param>
 public sealed record JobView(
@@ -72,34 +80,3 @@ public sealed record DerivedResult(
 /// <summary>Result of a clustering.</summary>
 /// <param name="SnapshotId">The snapshot, at /api/v1/clusterings/{id}.</param>
 public sealed record ClusteringResult(string SnapshotId);
-
-/// <summary>A library's clusters at one moment.</summary>
-/// <param name="Id">Names the snapshot.</param>
-/// <param name="BaseModel">Whose library.</param>
-/// <param name="Similarity">delta or flatAb.</param>
-/// <param name="Scope">public, or the owner whose private adapters are included.</param>
-/// <param name="K">Number of clusters.</param>
-/// <param name="Silhouette">Mean silhouette on 1 − cosine; absent when it is undefined.</param>
-/// <param name="Inertia">Sum of squared distances to the centroids, in the space of similarity rows.</param>
-/// <param name="CreatedAt">When it was computed.</param>
-/// <param name="Clusters">The clusters.</param>
-/// <param name="Excluded">Members that could not take part, and why.</param>
-public sealed record ClusterSnapshotView(
-    string Id, string BaseModel, string Similarity, string Scope, int K, double? Silhouette, double Inertia,
-    DateTimeOffset CreatedAt, IReadOnlyList<ClusterView> Clusters, IReadOnlyList<ExcludedView> Excluded);
-
-/// <summary>One cluster.</summary>
-/// <param name="Name">c0, c1, … by first appearance in the order of adapter names.</param>
-/// <param name="Medoid">The member most similar to the others.</param>
-/// <param name="Members">All members, by name.</param>
-public sealed record ClusterView(string Name, VersionReference Medoid, IReadOnlyList<ClusterMemberView> Members);
-
-/// <summary>A member of a cluster.</summary>
-/// <param name="Version">The version that was compared.</param>
-/// <param name="MedoidCosine">Its similarity to the medoid.</param>
-public sealed record ClusterMemberView(VersionReference Version, double MedoidCosine);
-
-/// <summary>A member of the library that was left out.</summary>
-/// <param name="Version">The version.</param>
-/// <param name="Reason">Why, in words.</param>
-public sealed record ExcludedView(VersionReference Version, string Reason);

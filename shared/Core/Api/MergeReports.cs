@@ -4,7 +4,7 @@ namespace Marketplace.Core.Api;
 
 /// <summary>
 /// GET …/merge-report: what became of a merge or subtraction. Parents that the caller may not see leave no trace in it, and where there are such parents
-/// the digest of the recipe and the ranks that went in are absent.
+/// the digest of the recipe, the ranks that went in and what was general are absent.
 /// </summary>
 /// <param name="Method">The outermost method.</param>
 /// <param name="RecipeDigest">SHA-256 over the canonical computation: equal digests are equal merges of equal bytes.</param>
@@ -17,9 +17,10 @@ namespace Marketplace.Core.Api;
 /// <param name="Seconds">From opening the inputs to the written result.</param>
 /// <param name="PeakMemoryBytes">Most memory that the process has held since it started.</param>
 /// <param name="Modules">Each module, in ordinal order.</param>
+/// <param name="General">How much of the target was general, over all modules, where general knowledge was subtracted.</param>
 public sealed record MergeReportView(
     string Method, string? RecipeDigest, string? Kernel, IReadOnlyList<MergeParentView> Parents, int Rank, double Norm, double DiscardedNorm,
-    double RelativeDiscarded, double Seconds, long PeakMemoryBytes, IReadOnlyList<MergedModuleView> Modules);
+    double RelativeDiscarded, double Seconds, long PeakMemoryBytes, IReadOnlyList<MergedModuleView> Modules, GeneralKnowledge? General = null);
 
 /// <summary>A parent of a merge.</summary>
 /// <param name="Versions">The version; several where they have the same bytes, and so count as one input.</param>
@@ -40,6 +41,7 @@ public sealed record MergeParentView(IReadOnlyList<VersionReference> Versions, d
 /// <param name="Seconds">Time it took.</param>
 /// <param name="Parents">In the order of the report's parents; null for one that lacks the module.</param>
 /// <param name="Crosstalk">The largest crosstalk of two parents, where the method is meant for parents that have none.</param>
+/// <param name="General">How much of the target was general at this module.</param>
 public sealed record MergedModuleView(
     string Module, int? RankIn, int RankOut, double Norm, double DiscardedNorm, double RelativeDiscarded, double NestedDiscarded, double? Seconds,
-    IReadOnlyList<ParentContribution?> Parents, double? Crosstalk = null);
+    IReadOnlyList<ParentContribution?> Parents, double? Crosstalk = null, GeneralKnowledge? General = null);

@@ -35,7 +35,7 @@ public static class LinearMethods
         },
         new(GenKnowSub, MethodClass.Linear, "ΔW = w₁ΔW₁ − β·Σ wₑΔWₑ ∕ Σ wₑ, the sums over the other inputs: general knowledge subtracted, exact", Subtract)
         {
-            MinInputs = 2, Parameters = [MethodParameter.OfNumber("beta", 1, "β, how much of the weighted mean is subtracted")],
+            MinInputs = 2, SubtractsGeneral = true, Parameters = [MethodParameter.OfNumber("beta", 1, "β, how much of the weighted mean is subtracted")],
             Refuse = (weights, _) => Divisor(weights.AsSpan()[1..]),
         },
     ];

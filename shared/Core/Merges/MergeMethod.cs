@@ -57,6 +57,9 @@ public sealed record MergeMethod(string Name, MethodClass Class, string Summary,
     /// <summary>Whether inputs may have weights.</summary>
     public bool Weighted { get; init; } = true;
 
+    /// <summary>Whether its first input is a target and the others are general adapters, so that reports say how much of the target was general.</summary>
+    public bool SubtractsGeneral { get; init; }
+
     /// <summary>Whether it is meant for adapters that don't respond to each other's inputs, so that reports say how far they are from that.</summary>
     public bool ReportsCrosstalk { get; init; }
 
@@ -74,7 +77,7 @@ public static class MergeMethods
 {
     /// <summary>All methods, in the order that help shows them.</summary>
     public static ImmutableArray<MergeMethod> All { get; } =
-        [.. LinearMethods.All, .. SpanMethods.All, .. BasisMethods.All, .. ElementwiseMethods.All, .. FactorwiseMethods.All];
+        [.. LinearMethods.All, .. GenKnowSubMethods.All, .. SpanMethods.All, .. BasisMethods.All, .. ElementwiseMethods.All, .. FactorwiseMethods.All];
 
     private static readonly ImmutableDictionary<string, MergeMethod> ByName = All.ToImmutableDictionary(m => m.Name, StringComparer.Ordinal);
 

@@ -20,6 +20,9 @@ public sealed record ModuleReport(string Module, int RankIn, int RankOut, double
     /// <summary>The largest crosstalk of two adapters, where a method is meant for adapters that have none; null elsewhere. See <see cref="Merges.Crosstalk"/>.</summary>
     public double? Crosstalk { get; init; }
 
+    /// <summary>How much of the target was general, where the last merge of the recipe subtracts general knowledge; null elsewhere.</summary>
+    public GeneralKnowledge? General { get; init; }
+
     /// <summary>Seconds that the module took; null where nobody measured.</summary>
     public double? Seconds { get; init; }
 
@@ -43,6 +46,9 @@ public sealed record MergeReport(ImmutableArray<ModuleReport> Modules, Immutable
 
     /// <summary>The largest rank of any module.</summary>
     public int MaxRank => Modules.Max(m => m.RankOut);
+
+    /// <summary>How much of the target was general, over all modules; null where no general knowledge was subtracted.</summary>
+    public GeneralKnowledge? General => Modules.Select(m => m.General).OfType<GeneralKnowledge>().ToList() is { Count: > 0 } general ? GeneralKnowledge.Total(general) : null;
 
     private double Root(Func<ModuleReport, double> norm) => Math.Sqrt(Modules.Sum(m => norm(m) * norm(m)));
 }

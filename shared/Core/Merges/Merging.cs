@@ -44,15 +44,25 @@ public static class Merging
         }
 
         // Every module has an adapter that brings it, and every adapter leads to the last node.
-        var result = results[^1]!;
+        var (planned, result) = (module.Nodes[^1], results[^1]!);
         return new(
             module.Module with { Rank = result.Delta.Rank }, result.Delta,
             new(name, module.Module.Rank, result.Delta.Rank, result.Norm, result.DiscardedNorm, module.MissingIn)
             {
                 Parents = Contributions.Of(leaves, result.Delta, kernels),
                 Crosstalk = module.Nodes.Any(n => n.Node.Method.ReportsCrosstalk) ? Crosstalk.Of(name, [.. leaves.Select(l => l?.A)])?.Value : null,
+                General = planned.Node.Method.SubtractsGeneral ? General(planned, leaves, results, result.Delta) : null,
                 NestedDiscarded = results[..^1].Max(r => r is { Norm: > 0 } ? r.DiscardedNorm / r.Norm : 0d, 0),
             });
+    }
+
+    private static GeneralKnowledge General(PlannedNode planned, LowRankDelta?[] leaves, Recompression?[] results, LowRankDelta result)
+    {
+        LowRankDelta?[] inputs = [.. planned.Node.Inputs.Select(i => i.Leaf >= 0 ? leaves[i.Leaf] : results[i.Node]?.Delta)];
+        return GeneralKnowledge.Of(
+            inputs[0] is { } target ? Deltas.WeightedSum([(planned.Weights[0], target)]) : null,
+            [.. inputs.Zip(planned.Weights).Skip(1).Where(i => i.First is not null).Select(i => (i.Second, i.First!))],
+            planned.Weights.Skip(1).Sum(), result);
     }
 
     private static Recompression? Compute(

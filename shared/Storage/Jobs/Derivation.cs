@@ -28,10 +28,22 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
     /// <summary>Runs the job and returns its result, a <see cref="DerivedResult"/> as JSON.</summary>
     /// <exception cref="JobFailureException">The inputs can't be combined, or the result fails its checks.</exception>
     public async Task<string> RunAsync(
-        JobRecord job, string? kernel, ModuleComputation compute, JobProgressReporter progress, CancellationToken cancellationToken)
+        JobRecord job, string? kernel, ModuleComputation compute, JobProgressReporter progress, CancellationToken cancellationToken) => JsonSerializer.Serialize(
+            await DeriveAsync(DerivationRequest.Parse(job.RequestJson), job.Owner, job.Id, kernel, compute, progress, cancellationToken), ApiJson.Options);
+
+    /// <summary>Derives one version.</summary>
+    /// <param name="request">What is asked.</param>
+    /// <param name="owner">The account that publishes.</param>
+    /// <param name="key">Names reports and version: one key makes one version, however often it is derived.</param>
+    /// <param name="kernel">Who computes, as lineages show it.</param>
+    /// <param name="compute">Computes the modules.</param>
+    /// <param name="progress">Takes the number of modules done.</param>
+    /// <param name="cancellationToken">Stops.</param>
+    /// <exception cref="JobFailureException">The inputs can't be combined, or the result fails its checks.</exception>
+    public async Task<DerivedResult> DeriveAsync(
+        DerivationRequest request, string owner, string key, string? kernel, ModuleComputation compute, JobProgressReporter progress, CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
-        var request = DerivationRequest.Parse(job.RequestJson);
         var graph = request.Graph();
         using var inputs = await reader.OpenAllAsync(graph.Leaves.Select(request.Find), cancellationToken);
         var folded = await Task.Run(
@@ -45,15 +57,14 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         var report = new MergeReport([.. modules], plan.NotMerged);
         var computedBy = folded.Weights is null ? kernel : $"{kernel} base-weights-{folded.Weights}";
         // Before the version, which must not be without it; a repeated delivery writes it again.
-        await storage.Reports.PutMergeAsync(job.Id, MergeReports.ToJson(request, graph, report, computedBy, Stopwatch.GetElapsedTime(started)), cancellationToken);
-        var version = await PublishAsync(job, request, computedBy, scratch.Path, cancellationToken);
+        await storage.Reports.PutMergeAsync(key, MergeReports.ToJson(request, graph, report, computedBy, Stopwatch.GetElapsedTime(started)), cancellationToken);
+        var version = await PublishAsync(request, owner, key, computedBy, scratch.Path, cancellationToken);
 
         var notMerged = plan.NotMerged.SelectMany((tensors, input) => tensors.Select(t => $"{graph.Leaves[input]}: {t}"));
-        var result = new DerivedResult(
+        return new DerivedResult(
             new VersionReference(version.Adapter.ToString(), version.Number, version.Id), export.Report.Rank, export.Report.Modules,
             report.RelativeDiscarded, [.. notMerged], Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3),
             folded.Notes is [] ? null : folded.Notes);
-        return JsonSerializer.Serialize(result, ApiJson.Options);
     }
 
     private static MergePlan Plan(DerivationRequest request, MergeGraph graph, OpenAdapters inputs, bool canFold) =>
@@ -89,15 +100,15 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         new("self-check-failed", string.Join(' ', problems.Select(p => $"[{p.Code}] {p.Message}")));
 
     private async Task<VersionRecord> PublishAsync(
-        JobRecord job, DerivationRequest request, string? kernel, string folder, CancellationToken cancellationToken)
+        DerivationRequest request, string owner, string key, string? kernel, string folder, CancellationToken cancellationToken)
     {
         string[] names = [RepositoryPath.Config, RepositoryPath.Weights];
         var report = AdapterValidator.Validate([.. names.Select(n => AdapterFile.FromFile(n, Path.Combine(folder, n)))]);
         if (!report.Accepted)
             throw new JobFailureException("self-check-failed", string.Join(' ', report.Issues.Select(i => $"[{i.Code}] {i.Path}: {i.Message}")));
-        await storage.Reports.PutAsync(job.Id, report.ToJson(), cancellationToken);
+        await storage.Reports.PutAsync(key, report.ToJson(), cancellationToken);
 
-        var publication = new Publication(AdapterId.Parse(request.Output.Adapter), job.Owner, request.Output.Private, job.Id, Message: request.Recipe.Notes, Lineage: Lineage(request, kernel));
+        var publication = new Publication(AdapterId.Parse(request.Output.Adapter), owner, request.Output.Private, key, Message: request.Recipe.Notes, Lineage: Lineage(request, kernel));
         ImmutableArray<string> warnings = [.. report.Issues.Where(i => i.Severity == IssueSeverity.Warning).Select(i => i.Code).Distinct()];
         return await publisher.PublishAsync(folder, report, warnings, publication, cancellationToken) is PublishOutcome.Published published
             ? published.Version

@@ -44,6 +44,10 @@ public sealed record DerivationRequest(MergeRecipe Recipe, ImmutableArray<Resolv
 /// <param name="Role">input, target or general.</param>
 public sealed record ResolvedInput(string Adapter, int Number, string VersionId, string Weights, string Config, double Weight, string Role)
 {
+    /// <summary>A version as an input of a job.</summary>
+    public static ResolvedInput Of(VersionRecord version, double weight, string role) =>
+        new(version.Adapter.ToString(), version.Number, version.Id, version.Weights.Hex, version.Config.Hex, weight, role);
+
     /// <summary><c>owner/name@number</c>.</summary>
     [JsonIgnore]
     public string Name => $"{Adapter}@{Number}";
@@ -58,8 +62,14 @@ public sealed record ResolvedInput(string Adapter, int Number, string VersionId,
 /// <param name="Similarity">delta or flatAb.</param>
 /// <param name="K">Number of clusters; chosen by silhouette if null.</param>
 /// <param name="Scope">public, or the owner whose private adapters take part.</param>
-/// <param name="Members">The library as it was when asked: another state is another request.</param>
-public sealed record ClusteringJobRequest(string BaseModel, string Similarity, int? K, string Scope, ImmutableArray<ResolvedInput> Members)
+/// <param name="Mode">exact or sketch.</param>
+/// <param name="Sparsity">flatAb: the share of smallest entries set to zero.</param>
+/// <param name="Components">Dimensions that are kept where not all are.</param>
+/// <param name="Library">Digest of the library as it was when asked, which is stored under it: another state is another request.</param>
+/// <param name="Members">How many members it had.</param>
+/// <param name="After">The newest snapshot when it was asked for, if that was of anything else: a library that comes back to an earlier state is clustered again.</param>
+public sealed record ClusteringJobRequest(
+    string BaseModel, string Similarity, int? K, string Scope, string Mode, double? Sparsity, int? Components, string Library, int Members, string? After = null)
 {
     /// <summary>The canonical text.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, ApiJson.Options);

@@ -89,6 +89,7 @@ public sealed class JobProgressReporter(TimeProvider time)
 {
     private readonly long started = time.GetTimestamp();
     private JobProgress? news;
+    private (JobProgressReporter Whole, int Index, int Count, string Name)? part;
 
     /// <summary>Whether the work is being stopped because its owner asked for it.</summary>
     internal bool CancelSeen { get; set; }
@@ -100,11 +101,23 @@ public sealed class JobProgressReporter(TimeProvider time)
     /// <param name="share">How much of the work they are, where pieces differ; by default as much as of their number.</param>
     public void Report(int done, int total, string? current, double? share = null)
     {
+        var fraction = share ?? (total > 0 ? (double)done / total : 0);
+        if (part is var (whole, index, count, name))
+        {
+            whole.Report(index, count, $"{name}: {current}", (index + fraction) / count);
+            return;
+        }
+
         var elapsed = time.GetElapsedTime(started).TotalSeconds;
-        var part = share ?? (total > 0 ? (double)done / total : 0);
-        double? eta = part > 0 ? Math.Round(elapsed * (1 - part) / part, 1) : null;
+        double? eta = fraction > 0 ? Math.Round(elapsed * (1 - fraction) / fraction, 1) : null;
         Volatile.Write(ref news, new JobProgress(done, total, current, eta));
     }
+
+    /// <summary>A reporter for one of several pieces of like size, which counts as so much of the whole.</summary>
+    /// <param name="index">Pieces before it.</param>
+    /// <param name="count">All pieces.</param>
+    /// <param name="name">Its name.</param>
+    public JobProgressReporter Part(int index, int count, string name) => new(time) { part = (this, index, count, name) };
 
     internal JobProgress? TakeNews() => Interlocked.Exchange(ref news, null);
 }

@@ -14,9 +14,13 @@ public static class JobServices
             provider.GetRequiredService<MarketplaceStorage>().Content,
             Path.Combine(Path.GetTempPath(), $"marketplace-content-{Environment.UserName}"), provider.GetRequiredService<StorageOptions>().LocalCacheBytes));
         services.AddSingleton<LibraryReader>();
+        services.AddSingleton<AdapterAnalyses>();
         services.AddSingleton<LibrarySketches>();
+        services.AddSingleton<ArrivalPlacement>();
+        services.AddSingleton<LibrarySearch>();
         services.AddSingleton<AdapterPublisher>();
         services.AddSingleton<Derivation>();
+        services.AddSingleton<CollectionDerivation>();
         services.AddSingleton(provider => new JobRunner(
             provider.GetRequiredService<MarketplaceStorage>().Jobs, provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ILoggerFactory>().CreateLogger<JobRunner>()));

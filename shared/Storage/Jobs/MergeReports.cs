@@ -22,7 +22,7 @@ public static class MergeReports
         var view = new MergeReportView(
             request.Recipe.Method, graph.RecipeDigest, kernel, [.. graph.Leaves.Select((leaf, index) => Parent(request, leaf, index, report, squared))],
             report.MaxRank, report.Norm, report.DiscardedNorm, report.RelativeDiscarded, Math.Round(elapsed.TotalSeconds, 3), PeakMemory(),
-            [.. report.Modules.Select(Module)]);
+            [.. report.Modules.Select(Module)], report.General);
         return JsonSerializer.Serialize(view, ApiJson.Options);
     }
 
@@ -40,8 +40,9 @@ public static class MergeReports
         return report with
         {
             RecipeDigest = null,
+            General = null,
             Parents = [.. kept.Select(i => report.Parents[i] with { Versions = [.. report.Parents[i].Versions.Where(sees)] })],
-            Modules = [.. report.Modules.Select(m => m with { RankIn = null, Crosstalk = null, Parents = [.. kept.Select(i => m.Parents[i])] })],
+            Modules = [.. report.Modules.Select(m => m with { RankIn = null, Crosstalk = null, General = null, Parents = [.. kept.Select(i => m.Parents[i])] })],
         };
     }
 
@@ -65,7 +66,7 @@ public static class MergeReports
     }
 
     private static MergedModuleView Module(ModuleReport m) => new(
-        m.Module, m.RankIn, m.RankOut, m.Norm, m.DiscardedNorm, m.Norm == 0 ? 0 : m.DiscardedNorm / m.Norm, m.NestedDiscarded, m.Seconds, m.Parents, m.Crosstalk);
+        m.Module, m.RankIn, m.RankOut, m.Norm, m.DiscardedNorm, m.Norm == 0 ? 0 : m.DiscardedNorm / m.Norm, m.NestedDiscarded, m.Seconds, m.Parents, m.Crosstalk, m.General);
 
     private static long PeakMemory()
     {

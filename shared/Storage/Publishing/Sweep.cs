@@ -8,9 +8,10 @@ namespace Marketplace.Storage;
 /// <param name="StagedFiles">Staged files deleted.</param>
 /// <param name="ContentBlobs">Content blobs deleted.</param>
 /// <param name="DerivedSets">Weights whose derived data was deleted.</param>
-public sealed record SweepResult(int ExpiredUploads, int RemindedUploads, int StagedFiles, int ContentBlobs, int DerivedSets);
+/// <param name="CollectionBodies">Bodies of collections that are no more, or have another body.</param>
+public sealed record SweepResult(int ExpiredUploads, int RemindedUploads, int StagedFiles, int ContentBlobs, int DerivedSets, int CollectionBodies = 0);
 
-/// <summary>Removes what nothing refers to: bytes of uploads that are over, and content that no version uses.</summary>
+/// <summary>Removes what nothing refers to: bytes of uploads that are over, content that no version uses, bodies that no collection has.</summary>
 public sealed class Sweep
 {
     private readonly MarketplaceStorage storage;
@@ -23,7 +24,8 @@ public sealed class Sweep
         var before = now - storage.Options.SweepGrace;
         return new SweepResult(
             await ExpireAsync(now, ct), await RemindAsync(now, ct),
-            await SweepStagingAsync(before, ct), await SweepContentAsync(before, ct), await SweepDerivedAsync(before, ct));
+            await SweepStagingAsync(before, ct), await SweepContentAsync(before, ct), await SweepDerivedAsync(before, ct),
+            await storage.Collections.SweepAsync(before, ct));
     }
 
     private async Task<int> ExpireAsync(DateTimeOffset now, CancellationToken ct)

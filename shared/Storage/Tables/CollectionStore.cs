@@ -1,7 +1,9 @@
 using System.Collections.Immutable;
 using System.Text.Json;
+using Azure;
 using Azure.Data.Tables;
 using Azure.Storage.Blobs;
+using Azure.Storage.Blobs.Models;
 using Marketplace.Core;
 using Marketplace.Core.Api;
 
@@ -65,6 +67,43 @@ public sealed class CollectionStore
         return found;
     }
 
+    /// <summary>Forgets a collection; the versions it named stay. False if there is none.</summary>
+    public async Task<bool> DeleteAsync(AdapterId id, CancellationToken ct = default) => await table.DeleteAsync(Keys.Collection(id), ETag.All, ct) == UpdateResult.Updated;
+
+    /// <summary>
+    /// Removes bodies that no row names: of collections that were deleted or made anew by another job. A job writes its body, again if it is delivered again,
+    /// shortly before its row, so that one which was old when listed and has no row afterwards is nobody's.
+    /// </summary>
+    internal async Task<int> SweepAsync(DateTimeOffset before, CancellationToken ct)
+    {
+        var old = new List<BlobItem>();
+        await foreach (var body in bodies.GetBlobsAsync(BlobTraits.None, BlobStates.None, null, ct))
+        {
+            if (body.Properties.LastModified < before)
+                old.Add(body);
+        }
+
+        if (old.Count == 0)
+            return 0;
+        var named = new HashSet<string>(StringComparer.Ordinal);
+        await foreach (var row in table.QueryAsync(null, ct))
+            named.Add(Name(row.Text("JobId")));
+        var deleted = 0;
+        foreach (var body in old.Where(b => !named.Contains(b.Name)))
+        {
+            try
+            {
+                deleted += await bodies.GetBlobClient(body.Name).DeleteIfExistsAsync(conditions: new BlobRequestConditions { IfMatch = body.Properties.ETag }, cancellationToken: ct) ? 1 : 0;
+            }
+            catch (RequestFailedException e) when (e.Status == 412)
+            {
+                // Written again since it was listed.
+            }
+        }
+
+        return deleted;
+    }
+
     private static bool Visible(TableEntity row, Caller caller) => !row.Flag("Private") || caller.IsAdmin || caller.Is(AdapterId.Parse(row.Text("Id")).Owner);
 
     private static TableEntity Write(CollectionRecord collection)
@@ -82,7 +121,9 @@ public sealed class CollectionStore
     private static CollectionRecord Read(TableEntity row) => new(
         AdapterId.Parse(row.Text("Id")), row.Flag("Private"), row.Text("BaseModel"), row.Text("MadeBy"), row.Time("CreatedAt"), row.Text("JobId"), "", []);
 
-    private BlobClient Blob(string jobId) => bodies.GetBlobClient($"{jobId}.json");
+    private BlobClient Blob(string jobId) => bodies.GetBlobClient(Name(jobId));
+
+    private static string Name(string jobId) => $"{jobId}.json";
 
     private sealed record Body(string Request, ImmutableArray<Entry> Members);
 

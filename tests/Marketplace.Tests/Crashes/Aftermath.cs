@@ -11,7 +11,7 @@ internal static class Aftermath
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    public static async Task CheckAsync(Stack stack, StackApi owner, VersionReference version, VersionReference undisturbed, string queue)
+    public static async Task CheckAsync(Stack stack, StackApi owner, VersionReference version, VersionReference undisturbed, string queue, string baseModel = StackAdapters.BaseModel)
     {
         Assert.Equal(undisturbed.Id, version.Id);
         Assert.Equal(1, version.Number);
@@ -23,7 +23,7 @@ internal static class Aftermath
 
         var adapter = await owner.GetAsync<AdapterView>($"/adapters/{version.Adapter}");
         Assert.Equal(version, adapter.Main);
-        var member = Assert.Single(await stack.Storage.Libraries.ListMembersAsync(StackAdapters.BaseModel, Caller.Anonymous), m => m.Adapter == id);
+        var member = Assert.Single(await stack.Storage.Libraries.ListMembersAsync(baseModel, Caller.Anonymous), m => m.Adapter == id);
         Assert.Equal(version.Id, member.Version.Id);
 
         await EmptyAsync($"queue {queue}", () => CountAsync(stack, queue));

@@ -12,6 +12,7 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
     private const string Listed = "a list or a state";
 
     private static readonly OutputRequest Output = new("eve/result");
+    private static readonly CollectionOutputRequest Collection = new("eve/results");
 
     private readonly Stack stack = world.Stack;
 
@@ -28,6 +29,8 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("GetVersion", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/1"),
         new("GetVersion", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/hidden-tag"),
         new("GetReport", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main/report"),
+        new("GetAnalysis", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main/analysis"),
+        new("GetAnalysis", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/1/analysis"),
         new("GetMergeReport", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main/merge-report"),
         new("GetLineage", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main/lineage"),
         new("GetLineage", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/1/lineage?format=svg"),
@@ -38,7 +41,10 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("GetRank", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/1/ranks/none"),
         new("SetTag", "adapter", HttpMethod.Put, a => $"/adapters/{a}/tags/mine"),
         new("DeleteTag", "adapter", HttpMethod.Delete, a => $"/adapters/{a}/tags/hidden-tag"),
+        new("GetCluster", "adapter", HttpMethod.Get, a => $"/adapters/{a}/cluster"),
         new("FindSimilar", "adapter", HttpMethod.Get, a => $"/adapters/{a}/similar"),
+        new("FindSimilar", "adapter", HttpMethod.Get, a => $"/adapters/{a}/similar?similarity=flatAb&limit=3"),
+        new("GetNovelty", "adapter", HttpMethod.Get, a => $"/adapters/{a}/novelty"),
         new("ListAdapters", "adapter", HttpMethod.Get, a => $"/adapters?owner={a.Split('/')[0]}&q={a.Split('/')[1]}&unlisted=true"),
         new("BeginUpload", "adapter", HttpMethod.Post, _ => "/uploads", a => new BeginUploadRequest(a, [new UploadFileRequest("adapter_config.json", 1)])),
         new("CompareAdapters", "adapter", HttpMethod.Post, _ => "/compatibility", a => new CompatibilityRequest([a, "ann/open-1"])),
@@ -52,6 +58,19 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("RequestSubtraction", "adapter", HttpMethod.Post, _ => "/subtractions", a => new SubtractionRequest(a, [new("eve/open-3")], Output)),
         new("RequestSubtraction", "adapter", HttpMethod.Post, _ => "/subtractions", a => new SubtractionRequest("eve/open-3", [new(a)], Output)),
         new("RequestSubtraction", "adapter", HttpMethod.Post, _ => "/subtractions", a => new SubtractionRequest("eve/open-3", [new("ann/open-1")], new OutputRequest(a))),
+
+        new("RequestSubtractionBatch", "adapter", HttpMethod.Post, _ => "/subtractions/batch", a => new SubtractionBatchRequest([new("eve/open-3")], Collection, [a])),
+        new("RequestSubtractionBatch", "adapter", HttpMethod.Post, _ => "/subtractions/batch", a => new SubtractionBatchRequest([new("eve/open-3"), new($"{a}@1")], Collection, ["ann/open-1"])),
+        new("RequestSubtractionBatch", "adapter", HttpMethod.Post, _ => "/subtractions/batch", a => new SubtractionBatchRequest([new(a)], Collection, Library: new(PrivacyWorld.Base))),
+        new("RequestSubtractionBatch", "adapter", HttpMethod.Post, _ => "/subtractions/batch", a => new SubtractionBatchRequest([new("eve/open-3")], new(a), ["ann/open-1"])),
+        new("RequestSubtractionBatch", "base", HttpMethod.Post, _ => "/subtractions/batch", b => new SubtractionBatchRequest([new("eve/open-3")], Collection, Library: new(b))),
+        new("RequestSubtractionBatch", "base", HttpMethod.Post, _ => "/subtractions/batch", b => new SubtractionBatchRequest([new("eve/open-3")], Collection, Library: new(b, "mine", Derived: true))),
+        new("RequestSubtractionBatch", "snapshot", HttpMethod.Post, _ => "/subtractions/batch", s => new SubtractionBatchRequest([new("eve/open-3")], Collection, Cluster: new(s, "c0"))),
+        new("BuildLibrary", "snapshot", HttpMethod.Post, s => $"/clusterings/{s}/build", _ => new BuildLibraryRequest("linear", Collection)),
+        new("GetCollection", "collection", HttpMethod.Get, c => $"/collections/{c}"),
+        new("DeleteCollection", "collection", HttpMethod.Delete, c => $"/collections/{c}"),
+        new("ListCollections", "account", HttpMethod.Get, o => $"/collections?owner={o}"),
+        new("ListCollections", Listed, HttpMethod.Get, _ => "/collections?owner=ann"),
 
         new("ListAdapters", "account", HttpMethod.Get, o => $"/adapters?owner={o}"),
         new("CreateKey", "account", HttpMethod.Post, _ => "/keys", o => new CreateKeyRequest("x", Owner: o)),
@@ -86,6 +105,8 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("DownloadRouterFile", "router", HttpMethod.Get, r => $"/routers/{r}/files/nothing"),
         new("RouteTokens", "router", HttpMethod.Post, r => $"/routers/{r}/route", _ => new RouteRequest(new Dictionary<string, IReadOnlyList<IReadOnlyList<double>>> { ["q"] = [[1]] })),
         new("RouteTokens", "router", HttpMethod.Post, r => $"/routers/{r}/route?topK=none", _ => new RouteRequest()),
+        new("GetClusterMap", "snapshot", HttpMethod.Get, s => $"/clusterings/{s}/map"),
+        new("GetClusterMapSvg", "snapshot", HttpMethod.Get, s => $"/clusterings/{s}/map.svg"),
         new("RevokeKey", "key", HttpMethod.Delete, k => $"/keys/{k}"),
 
         new("ListMergeMethods", Listed, HttpMethod.Get, _ => "/merge-methods"),

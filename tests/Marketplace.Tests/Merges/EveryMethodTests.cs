@@ -59,7 +59,7 @@ public sealed class EveryMethodTests
     [MemberData(nameof(Names))]
     public void Inputs_that_play_the_same_part_may_come_in_any_order(string name)
     {
-        if (name is "add" or "analogy" or "genknowsub" or "slerp")
+        if (name is "add" or "analogy" or "genknowsub" or "genknowsub_project" or "genknowsub_factorwise" or "slerp")
             return; // their inputs play different parts; their own tests swap them
         Sample(name, (recipe, deltas) =>
         {

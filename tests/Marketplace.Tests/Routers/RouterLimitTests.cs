@@ -18,7 +18,9 @@ public sealed class RouterLimitTests(RouterLimitTests.World world) : IClassFixtu
         Environment = new Dictionary<string, string>
         {
             // Two adapters of four modules with inputs of size 8 have 256 bytes of prototypes.
-            ["Marketplace__MaxRouterBytes"] = "256", ["Marketplace__MaxRoutedWork"] = "1000", ["Marketplace__MaxRoutedCoefficients"] = "20",
+            ["Marketplace__MaxRouterBytes"] = "256",
+            ["Marketplace__MaxRoutedWork"] = "1000",
+            ["Marketplace__MaxRoutedCoefficients"] = "20",
         },
     })
     {
