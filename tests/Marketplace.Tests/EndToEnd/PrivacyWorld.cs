@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Marketplace.Core;
 using Marketplace.Core.Api;
 using Marketplace.Tests.Support;
 using Xunit;
