@@ -6,5 +6,7 @@ if (args is ["merge", .. var rest])
     MergeBenchmark.Run(rest);
 else if (args is ["mbc", .. var clusterings])
     MbcBenchmark.Run(clusterings);
+else if (args is ["library", .. var library])
+    await LibraryBenchmark.Run(library);
 else
     BenchmarkSwitcher.FromAssembly(Assembly.GetExecutingAssembly()).Run(args);
