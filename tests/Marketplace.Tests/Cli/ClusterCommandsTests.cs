@@ -47,7 +47,8 @@ public sealed class ClusterCommandsTests(UpFixture fixture) : IClassFixture<UpFi
 
         // For people: clusters, members, the curve, who moved.
         var shown = (await cli.Run("clusters", "show", Id(first))).Output;
-        Assert.All(new[] { "medoid", "cohesion", "silhouette", "c0", "ada/copy@1", "arrived since", "←" }, word => Assert.Contains(word, shown, StringComparison.Ordinal));
+        Assert.All(new[] { "medoid", "cohesion", "silhouette", "c0", "ada/copy@1", "←" }, word => Assert.Contains(word, shown, StringComparison.Ordinal));
+        Assert.Contains("arrived since", (await cli.Run("clusters", "show", Id(second))).Output, StringComparison.Ordinal);
         var moved = (await cli.Run("cluster", Base, "--k", "2")).Output;
         Assert.Contains("joined", moved, StringComparison.Ordinal);
         Assert.Equal(5, (await cli.Run("clusters", "show", "nobody/nothing")).ExitCode);
