@@ -10,5 +10,7 @@ else if (args is ["mbc", .. var clusterings])
     MbcBenchmark.Run(clusterings);
 else if (args is ["route"])
     RouteBenchmark.Run();
+else if (args is ["library", .. var library])
+    await LibraryBenchmark.Run(library);
 else
     BenchmarkSwitcher.FromAssembly(Assembly.GetExecutingAssembly()).Run(args);
