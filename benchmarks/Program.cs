@@ -4,5 +4,11 @@ using Marketplace.Benchmarks;
 
 if (args is ["merge", .. var rest])
     MergeBenchmark.Run(rest);
+else if (args is ["analysis"])
+    AnalysisBenchmark.Run();
+else if (args is ["mbc", .. var clusterings])
+    MbcBenchmark.Run(clusterings);
+else if (args is ["route"])
+    RouteBenchmark.Run();
 else
     BenchmarkSwitcher.FromAssembly(Assembly.GetExecutingAssembly()).Run(args);

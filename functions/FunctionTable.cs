@@ -4,8 +4,10 @@ using Marketplace.Functions.BaseModels;
 using Marketplace.Functions.Clusterings;
 using Marketplace.Functions.Collections;
 using Marketplace.Functions.Jobs;
+using Marketplace.Functions.Libraries;
 using Marketplace.Functions.Maintenance;
 using Marketplace.Functions.Merges;
+using Marketplace.Functions.Routers;
 using Marketplace.Functions.Subtractions;
 using Marketplace.Functions.Uploads;
 using Marketplace.Storage;
@@ -32,13 +34,16 @@ public static class FunctionTable
         new("ListVersions", "GET", "/adapters/{owner}/{name}/versions", Anyone, ListVersions.Handle, "An adapter's versions, newest first"),
         new("GetVersion", "GET", "/adapters/{owner}/{name}/versions/{revision}", Anyone, GetVersion.Handle, "One version"),
         new("GetReport", "GET", "/adapters/{owner}/{name}/versions/{revision}/report", Anyone, GetReport.Handle, "Validation report of a version"),
+        new("GetAnalysis", "GET", "/adapters/{owner}/{name}/versions/{revision}/analysis", Anyone, GetAnalysis.Handle, "Norms, spectra and ranks of a version, module by module"),
         new("GetMergeReport", "GET", "/adapters/{owner}/{name}/versions/{revision}/merge-report", Anyone, GetMergeReport.Handle, "What became of the merge that made a version"),
         new("GetLineage", "GET", "/adapters/{owner}/{name}/versions/{revision}/lineage", Anyone, GetLineage.Handle, "What a version was made of, down to the trained adapters"),
         new("DownloadFile", "GET", "/adapters/{owner}/{name}/versions/{revision}/files/{**path}", Anyone, DownloadFile.Handle, "Redirect to a file's bytes"),
         new("GetRank", "GET", "/adapters/{owner}/{name}/versions/{revision}/ranks/{rank}", Anyone, GetRank.Handle, "A version truncated to a smaller rank: files and what is lost"),
         new("SetTag", "PUT", "/adapters/{owner}/{name}/tags/{tag}", Publish, SetTag.Handle, "Name a version"),
         new("DeleteTag", "DELETE", "/adapters/{owner}/{name}/tags/{tag}", Publish, DeleteTag.Handle, "Forget a version's name"),
+        new("GetCluster", "GET", "/adapters/{owner}/{name}/cluster", Anyone, GetCluster.Handle, "The cluster that an adapter is in"),
         new("FindSimilar", "GET", "/adapters/{owner}/{name}/similar", Anyone, FindSimilar.Handle, "Nearest adapters of the same base model"),
+        new("GetNovelty", "GET", "/adapters/{owner}/{name}/novelty", Anyone, GetNovelty.Handle, "What an adapter adds to its library: reuse or add"),
 
         new("BeginUpload", "POST", "/uploads", Publish, BeginUpload.Handle, "Begin an upload"),
         new("GetUpload", "GET", "/uploads/{id}", Publish, GetUpload.Handle, "How far an upload got"),
@@ -54,11 +59,19 @@ public static class FunctionTable
         new("RequestSubtractionBatch", "POST", "/subtractions/batch", Publish, RequestSubtractionBatch.Handle, "Subtract general knowledge from many adapters"),
         new("RequestClustering", "POST", "/clusterings", Publish, RequestClustering.Handle, "Cluster a base model's library"),
         new("ListClusterings", "GET", "/clusterings", Anyone, ListClusterings.Handle, "Cluster snapshots of a library, newest first"),
-        new("GetClustering", "GET", "/clusterings/{id}", Anyone, GetClustering.Handle, "One cluster snapshot"),
         new("BuildLibrary", "POST", "/clusterings/{id}/build", Publish, BuildLibrary.Handle, "Merge each cluster of a snapshot into one adapter"),
         new("ListCollections", "GET", "/collections", Anyone, ListCollections.Handle, "An account's collections"),
         new("GetCollection", "GET", "/collections/{owner}/{name}", Anyone, GetCollection.Handle, "One collection of versions that were made together"),
         new("DeleteCollection", "DELETE", "/collections/{owner}/{name}", Publish, DeleteCollection.Handle, "Forget a collection; its versions stay"),
+
+        new("FindDiverse", "GET", "/libraries/diverse", Anyone, FindDiverse.Handle, "Adapters that differ from each other and stand for a library"),
+        new("RequestRouter", "POST", "/routers", Publish, RequestRouter.Handle, "Compute the prototypes of a set of adapters (Arrow)"),
+        new("GetRouter", "GET", "/routers/{id}", Anyone, GetRouter.Handle, "One router"),
+        new("DownloadRouterFile", "GET", "/routers/{id}/files/{name}", Anyone, DownloadRouterFile.Handle, "Redirect to a router's prototypes or description"),
+        new("RouteTokens", "POST", "/routers/{id}/route", Anyone, RouteTokens.Handle, "Which adapters take which tokens"),
+        new("GetClustering", "GET", "/clusterings/{id}", Anyone, GetClustering.Handle, "One cluster snapshot, with what has arrived since"),
+        new("GetClusterMap", "GET", "/clusterings/{id}/map", Anyone, GetClusterMap.Handle, "A snapshot's adapters as points of a plane"),
+        new("GetClusterMapSvg", "GET", "/clusterings/{id}/map.svg", Anyone, GetClusterMap.HandleSvg, "The same as a picture"),
 
         new("ListJobs", "GET", "/jobs", Read, ListJobs.Handle, "The caller's jobs"),
         new("GetJob", "GET", "/jobs/{id}", Read, GetJob.Handle, "One job"),

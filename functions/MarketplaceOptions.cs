@@ -16,6 +16,9 @@ public sealed class MarketplaceOptions
     [Required]
     public string ReclusterSchedule { get; init; } = "0 0 3 * * *";
 
+    /// <summary>Whether <c>Recluster</c> clusters by flattened factors too, as published, and not by ΔW alone.</summary>
+    public bool ReclusterFlatAb { get; init; }
+
     /// <summary>
     /// Version of the numerics and device kind of the kernels that this deployment runs. It is part of every job's id, because results are the
     /// same to the byte only for the same kernels.
@@ -35,9 +38,17 @@ public sealed class MarketplaceOptions
     [Range(1, 100_000)]
     public int MaxActiveJobs { get; init; } = 200;
 
-    /// <summary>Members of a library up to which exact similarities are computed on request.</summary>
+    /// <summary>Members of a library up to which exact similarities are computed; larger ones are compared by their sketches.</summary>
     [Range(2, 10_000)]
     public int MaxExactLibrary { get; init; } = 256;
+
+    /// <summary>The cosine of ΔW from which on an adapter is another one's copy: publishers are warned, and novelty says "reuse".</summary>
+    [Range(0.5, 1)]
+    public double ReuseCosine { get; init; } = 0.99;
+
+    /// <summary>Members of a library up to which a diverse subset is chosen on request, from sketches.</summary>
+    [Range(2, 100_000)]
+    public int MaxDiverseLibrary { get; init; } = 20_000;
 
     /// <summary>Bytes of weights up to which adapters are compared on request.</summary>
     [Range(1, long.MaxValue)]
@@ -46,6 +57,10 @@ public sealed class MarketplaceOptions
     /// <summary>Multiplications up to which adapters are compared on request; they grow with the cube of the ranks that meet in a module.</summary>
     [Range(1, double.MaxValue)]
     public double MaxComparedWork { get; init; } = 20e9;
+
+    /// <summary>Bytes of prototypes up to which a router is made.</summary>
+    [Range(1, long.MaxValue)]
+    public long MaxRouterBytes { get; init; } = 512L << 20;
 
     /// <summary>How long the address of a download works.</summary>
     public TimeSpan DownloadLifetime { get; init; } = TimeSpan.FromMinutes(15);

@@ -77,7 +77,7 @@ internal sealed class ApiConnection : IDisposable
     {
         var request = new HttpRequestMessage(method, route);
         if (body is not null)
-            request.Content = JsonContent.Create(body, body.GetType(), options: ApiJson.Options);
+            request.Content = body as HttpContent ?? JsonContent.Create(body, body.GetType(), options: ApiJson.Options);
         using var response = await SendRaw(request, HttpCompletionOption.ResponseContentRead, ct);
         try
         {

@@ -1,6 +1,8 @@
+using System.Net;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Marketplace.Core;
+using Marketplace.Core.Analysis;
 using Marketplace.Core.Api;
 using Marketplace.Core.Lineage;
 using Marketplace.Core.Merges;
@@ -36,8 +38,12 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
 
     public Task<LineageGraph> GetLineage(AdapterReference adapter, int limit, CancellationToken ct) => Connection.Get<LineageGraph>($"{adapter.VersionRoute}/lineage?limit={limit}", ct);
 
-    public Task<ListResponse<SimilarView>> ListSimilar(AdapterReference adapter, int limit, CancellationToken ct) =>
-        Connection.Get<ListResponse<SimilarView>>($"{adapter.Route}/similar?limit={limit}", ct);
+    public Task<AdapterStatistics> GetAnalysis(AdapterReference adapter, CancellationToken ct) => Connection.Get<AdapterStatistics>($"{adapter.VersionRoute}/analysis", ct);
+
+    public Task<ListResponse<SimilarView>> ListSimilar(AdapterReference adapter, int limit, string similarity, CancellationToken ct) =>
+        Connection.Get<ListResponse<SimilarView>>($"{adapter.Route}/similar?limit={limit}&similarity={similarity}", ct);
+
+    public Task<NoveltyView> GetNovelty(AdapterReference adapter, CancellationToken ct) => Connection.Get<NoveltyView>($"{adapter.Route}/novelty", ct);
 
     public Task<UploadTicket> BeginUpload(BeginUploadRequest request, CancellationToken ct) => Connection.Post<UploadTicket>("uploads", request, ct);
 
@@ -69,8 +75,53 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
 
     public Task<ClusterSnapshotView> GetSnapshot(string id, CancellationToken ct) => Connection.Get<ClusterSnapshotView>($"clusterings/{Uri.EscapeDataString(id)}", ct);
 
-    public Task<ListResponse<ClusterSnapshotView>> ListSnapshots(string baseModel, CancellationToken ct) =>
-        Connection.Get<ListResponse<ClusterSnapshotView>>($"clusterings?baseModel={Uri.EscapeDataString(baseModel)}", ct);
+    /// <summary>The cluster of an adapter; null where no snapshot has it.</summary>
+    public async Task<AdapterClusterView?> FindCluster(AdapterReference adapter, CancellationToken ct)
+    {
+        try
+        {
+            return await Connection.Get<AdapterClusterView>($"{adapter.Route}/cluster", ct);
+        }
+        catch (ApiException e) when (e.Status == HttpStatusCode.NotFound)
+        {
+            return null;
+        }
+    }
+
+    public Task<ClusterMapView> GetMap(string id, CancellationToken ct) => Connection.Get<ClusterMapView>($"clusterings/{Uri.EscapeDataString(id)}/map", ct);
+
+    public Task<ListResponse<ClusterSnapshotSummary>> ListSnapshots(string baseModel, CancellationToken ct) =>
+        Connection.Get<ListResponse<ClusterSnapshotSummary>>($"clusterings?baseModel={Uri.EscapeDataString(baseModel)}", ct);
+
+    public Task<DiverseView> GetDiverse(string baseModel, int count, string objective, string scope, CancellationToken ct) =>
+        Connection.Get<DiverseView>($"libraries/diverse?baseModel={Uri.EscapeDataString(baseModel)}&count={count}&objective={objective}&scope={scope}", ct);
+
+    public Task<JobView> RequestRouter(RouterRequest request, CancellationToken ct) => Connection.Post<JobView>("routers", request, ct);
+
+    public Task<RouterView> GetRouter(string id, CancellationToken ct) => Connection.Get<RouterView>($"routers/{Uri.EscapeDataString(id)}", ct);
+
+    /// <summary>Tokens in JSON or safetensors, as the content's type says.</summary>
+    public Task<RouteView> Route(string id, string query, HttpContent tokens, CancellationToken ct) =>
+        Connection.Post<RouteView>($"routers/{Uri.EscapeDataString(id)}/route{(query.Length > 0 ? "?" + query : "")}", tokens, ct);
+
+    /// <summary>Fetches a router's file; it takes its place only when its digest is right.</summary>
+    public async Task DownloadRouterFile(RouterView router, RouterFileView file, string path, CancellationToken ct)
+    {
+        using var answer = await Connection.SendRaw(
+            new HttpRequestMessage(HttpMethod.Get, $"routers/{Uri.EscapeDataString(router.Id)}/files/{Uri.EscapeDataString(file.Name)}"), HttpCompletionOption.ResponseHeadersRead, ct);
+        using var storage = new HttpClient { Timeout = Timeout.InfiniteTimeSpan };
+        var partial = path + ".part";
+        await using (var target = new FileStream(partial, FileMode.Create, FileAccess.ReadWrite))
+        {
+            await using var source = await storage.GetStreamAsync(new Uri(Connection.Address, answer.Headers.Location!), ct);
+            await source.CopyToAsync(target, ct);
+            target.Position = 0;
+            if (Digest.FromHash(await System.Security.Cryptography.SHA256.HashDataAsync(target, ct)).Hex != file.Sha256)
+                throw new CliException("digest-mismatch", ExitCode.Refused, $"What arrived as {file.Name} does not have the digest {file.Sha256}.", "Fetch it again.");
+        }
+
+        File.Move(partial, path, overwrite: true);
+    }
 
     public IAsyncEnumerable<JobView> ListJobs(CancellationToken ct) => All<JobView>("jobs", ct);
 

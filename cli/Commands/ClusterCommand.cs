@@ -17,13 +17,21 @@ internal static class ClusterCommand
         DefaultValueFactory = _ => "delta",
     }.AcceptOnlyFromAmong("delta", "flatAb");
 
-    private static readonly Option<int?> K = new("-k") { Description = "Number of clusters; chosen by silhouette if absent" };
+    private static readonly Option<string> Mode = new Option<string>("--mode")
+    {
+        Description = "exact (from the weights), sketch (from the sketches made at validation) or auto, by the size of the library",
+        DefaultValueFactory = _ => "auto",
+    }.AcceptOnlyFromAmong("auto", "exact", "sketch");
+
+    private static readonly Option<int?> K = new("--k", "-k") { Description = "Number of clusters; chosen by silhouette if absent" };
+    private static readonly Option<double?> Sparsity = new("--sparsity") { Description = "flatAb: the share of smallest entries set to zero (0.8)" };
+    private static readonly Option<int?> Components = new("--components") { Description = "Dimensions that are kept where not all are (flatAb 64, delta from sketches 128)" };
     private static readonly Option<bool> Mine = new("--mine") { Description = "With your private adapters; only you see the snapshot" };
     private static readonly Option<bool> Latest = new("--latest") { Description = "Show the newest snapshot, and compute nothing" };
 
     public static Command Create()
     {
-        var command = new Command("cluster", "Cluster a base model's library (MBC)") { BaseModel, Similarity, K, Mine, Latest, JobOutput.NoWait };
+        var command = new Command("cluster", "Cluster a base model's library (MBC)") { BaseModel, Similarity, Mode, K, Sparsity, Components, Mine, Latest, JobOutput.NoWait };
         command.Does(Run);
         return command;
     }
@@ -34,19 +42,19 @@ internal static class ClusterCommand
         var baseModel = call.Get(BaseModel);
         if (call.Get(Latest))
         {
-            var newest = (await client.ListSnapshots(baseModel, ct)).Items is [var first, ..] ? first : throw new CliException(
-                "not-found", ExitCode.NotFound, $"The library of {baseModel} was never clustered.", $"`marketplace cluster {baseModel}` does it now.");
-            call.Terminal.Result(newest, console => Show(console, newest));
+            var newest = await client.GetSnapshot(await ClustersCommand.Newest(client, baseModel, ct), ct);
+            call.Terminal.Result(newest, console => ClusterOutput.Show(console, newest));
             return ExitCode.Ok;
         }
 
-        var request = new ClusteringRequest(baseModel, call.Get(Similarity)!, call.Get(K), call.Get(Mine) ? "mine" : "public");
+        var request = new ClusteringRequest(
+            baseModel, call.Get(Similarity)!, call.Get(K), call.Get(Mine) ? "mine" : "public", call.Get(Mode)!, call.Get(Sparsity), call.Get(Components));
         var job = await client.RequestClustering(request, ct);
         if (!call.Get(JobOutput.NoWait))
             job = await JobOutput.Wait(call.Terminal, client, job, ct);
         if (await Snapshot(client, job, ct) is not { } snapshot)
             return await JobOutput.Finish(call, client, job, ct);
-        call.Terminal.Result(snapshot, console => Show(console, snapshot));
+        call.Terminal.Result(snapshot, console => ClusterOutput.Show(console, snapshot));
         return ExitCode.Ok;
     }
 
@@ -55,26 +63,4 @@ internal static class ClusterCommand
         job is { Status: "succeeded", Result: { } result }
             ? await client.GetSnapshot(ApiConnection.Parse<ClusteringResult>(result.GetRawText())!.SnapshotId, ct)
             : null;
-
-    /// <summary>A snapshot for people.</summary>
-    public static void Show(IAnsiConsole console, ClusterSnapshotView snapshot)
-    {
-        var table = Tables.Create("cluster", "adapter", "cosine to medoid");
-        foreach (var cluster in snapshot.Clusters)
-        {
-            var name = cluster.Name;
-            foreach (var member in cluster.Members)
-            {
-                var medoid = member.Version == cluster.Medoid ? " (medoid)" : "";
-                table.Row(name, Tables.Name(member.Version) + medoid, Units.Number(member.MedoidCosine));
-                name = "";
-            }
-        }
-
-        console.Write(table);
-        foreach (var excluded in snapshot.Excluded)
-            console.WriteLine($"left out: {Tables.Name(excluded.Version)}: {excluded.Reason}");
-        var silhouette = snapshot.Silhouette is { } s ? $", silhouette {Units.Number(s)}" : "";
-        console.WriteLine($"{snapshot.K} clusters of {snapshot.BaseModel} by {snapshot.Similarity}{silhouette}; snapshot {snapshot.Id}");
-    }
 }

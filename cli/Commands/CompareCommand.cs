@@ -66,18 +66,21 @@ internal static class CompareCommand
 
     private static Table Pairs(CompatibilityView view)
     {
-        var table = Tables.Create("pair", "cosine", "modules min … median … max", "same sign", "relative distance", "crosstalk", "copies");
+        var table = Tables.Create("pair", "cosine", "modules min … median … max", "same sign", "relative distance", "crosstalk", "inputs shared", "outputs shared", "complementarity", "copies");
         foreach (var pair in view.Report.Pairs)
         {
             table.Row(
                 $"{pair.First}, {pair.Second}", Units.Number(pair.Cosine),
                 pair.Cosines is { } c ? $"{Units.Number(c.Min)} … {Units.Number(c.Median)} … {Units.Number(c.Max)}" : "",
                 pair.Signs is { } s ? $"{s.Agreement:0.0%} ± {s.StandardError:0.0%} of {s.Samples}" : "",
-                Units.Number(pair.RelativeDistance), pair.Crosstalk is { } t ? Units.Number(t.Value) : "", pair.Duplication == Duplication.None ? "" : pair.Duplication.ToString().ToLowerInvariant());
+                Units.Number(pair.RelativeDistance), pair.Crosstalk is { } t ? Units.Number(t.Value) : "",
+                Share(pair.Spans?.Input), Share(pair.Spans?.Output), Share(pair.Spans?.Complementarity), pair.Duplication == Duplication.None ? "" : pair.Duplication.ToString().ToLowerInvariant());
         }
 
         return table;
     }
+
+    private static string Share(double? value) => value is { } share ? $"{share:0.0%}" : "";
 
     private static Table Lowest(CompatibilityView view)
     {

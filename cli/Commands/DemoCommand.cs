@@ -13,7 +13,7 @@ internal static class DemoCommand
 {
     public static Command Create()
     {
-        var command = new Command("demo", "Watch the main job on the sample library: publish, refuse, cluster, subtract, merge, download, verify");
+        var command = new Command("demo", "Watch the main job on the sample library: publish, refuse, cluster, subtract, build, route, merge, download, verify");
         command.Does(Run);
         return command;
     }
@@ -69,6 +69,8 @@ internal static class DemoCommand
             .Row("broken adapters refused", $"{result.Rejected}")
             .Row("clusters", $"{result.Clusters}")
             .Row("general knowledge subtracted from", $"{result.Subtracted}")
+            .Row("cluster adapters built", $"{result.Built}")
+            .Row("routers", $"{result.Routers}")
             .Row("merges", $"{result.Merged}")
             .Row("downloads verified", result.DownloadVerified ? "yes" : "no")
             .Row("seconds", $"{result.Seconds}"));

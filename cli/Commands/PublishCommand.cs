@@ -42,10 +42,16 @@ internal static class PublishCommand
         folder = await ProgressBars.Run(call.Terminal, bytes: true, bars => folder.Hash(bars.Add("hashing", folder.TotalBytes), ct));
         var options = new PublishOptions(call.Get(Private), call.Get(Message), call.Get(Parent));
         var outcome = await new AdapterPublisher(client, call.Terminal).Publish(adapter, folder, options, ct);
+        var novelty = outcome.Published ? await NoveltyOutput.Find(client, adapter, ct) : null;
         call.Terminal.Result(
             new PublishOutput(outcome.Status.State, outcome.Status.Adapter, outcome.Status.Version, outcome.Status.Issues ?? [], outcome.Status.Code,
-                outcome.Status.Detail, outcome.ResumedBytes),
-            console => Show(console, outcome.Status));
+                outcome.Status.Detail, outcome.ResumedBytes, novelty),
+            console =>
+            {
+                Show(console, outcome.Status);
+                if (novelty is not null)
+                    console.WriteLine(NoveltyOutput.Line(novelty));
+            });
         return outcome.Published ? ExitCode.Ok : ExitCode.Refused;
     }
 
@@ -74,5 +80,6 @@ internal static class PublishCommand
     }
 
     private sealed record PublishOutput(
-        string State, string Adapter, VersionReference? Version, IReadOnlyList<IssueView> Issues, string? Code, string? Detail, long ResumedBytes);
+        string State, string Adapter, VersionReference? Version, IReadOnlyList<IssueView> Issues, string? Code, string? Detail, long ResumedBytes,
+        NoveltyView? Novelty);
 }

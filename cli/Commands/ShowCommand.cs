@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
 using Marketplace.Cli.Output;
+using Marketplace.Core.Analysis;
 using Marketplace.Core.Api;
 using Spectre.Console;
 
@@ -12,11 +13,13 @@ internal static class ShowCommand
     private static readonly Argument<string> Adapter = new("adapter") { Description = "owner/name, or owner/name@revision" };
     private static readonly Option<bool> Report = new("--report") { Description = "With the validation report" };
 
+    private static readonly Option<bool> Analysis = new("--analysis") { Description = "With norms, spectra and ranks, module by module" };
+
     private static readonly Option<bool> MergeReport = new("--merge-report") { Description = "With what became of the merge that made it" };
 
     public static Command Create()
     {
-        var command = new Command("show", "Show an adapter, its versions, files and lineage") { Adapter, Report, MergeReport };
+        var command = new Command("show", "Show an adapter, its versions, files and lineage") { Adapter, Report, Analysis, MergeReport };
         command.Does(Run);
         return command;
     }
@@ -28,24 +31,28 @@ internal static class ShowCommand
         var adapter = await client.GetAdapter(reference, ct);
         var version = await client.GetVersion(reference, ct);
         var versions = await client.ListVersions(reference, ct).ToListAsync(ct);
+        var cluster = adapter.BaseModel is null ? null : await client.FindCluster(reference, ct);
         JsonElement? report = call.Get(Report) ? await client.GetReport(reference, ct) : null;
         var merge = call.Get(MergeReport) ? await client.GetMergeReport(reference, ct) : null;
-        call.Terminal.Result(new ShowOutput(adapter, version, versions, report, merge), console =>
+        var analysis = call.Get(Analysis) ? await client.GetAnalysis(reference, ct) : null;
+        call.Terminal.Result(new ShowOutput(adapter, version, versions, report, merge, analysis, cluster), console =>
         {
-            Summary(console, adapter);
+            Summary(console, adapter, cluster);
             console.Write(Files(version));
             if (version.Lineage is { } lineage)
                 console.Write(Lineage(lineage));
             console.Write(Versions(versions));
             if (report is { } r)
                 console.WriteLine(JsonSerializer.Serialize(r, Terminal.Indented));
+            if (analysis is not null)
+                AnalysisOutput.Show(console, analysis);
             if (merge is not null)
                 MergeReportOutput.Show(console, merge);
         });
         return ExitCode.Ok;
     }
 
-    private static void Summary(IAnsiConsole console, AdapterView a)
+    private static void Summary(IAnsiConsole console, AdapterView a, AdapterClusterView? cluster)
     {
         var grid = new Grid().AddColumn().AddColumn();
         void Line(string name, string? value)
@@ -58,6 +65,7 @@ internal static class ShowCommand
         Line("base model", a.BaseModel ?? $"{a.BaseModelName}: not known, so the adapter is in no library. `marketplace base-models confirm` tells what it stands for.");
         Line("spelled", a.BaseModel is null || a.BaseModel == a.BaseModelName ? null : a.BaseModelName);
         Line("shape", $"rank {a.Rank}, {a.Modules} modules, {a.Dtype}, {Units.Bytes(a.SizeBytes)}");
+        Line("cluster", cluster is null ? null : Cluster(cluster));
         Line("made by", a.DerivedBy);
         Line("warnings", string.Join(", ", a.Warnings));
         Line("licence", a.License);
@@ -65,6 +73,13 @@ internal static class ShowCommand
         Line("published", $"{Units.Time(a.CreatedAt)}, changed {Units.Time(a.UpdatedAt)}");
         console.Write(grid);
     }
+
+    private static string Cluster(AdapterClusterView c) => c.Role switch
+    {
+        "zero" => $"zero: it changes nothing (snapshot {c.SnapshotId})",
+        "excluded" => $"left out of snapshot {c.SnapshotId}: {c.Reason}",
+        _ => $"{c.Cluster}, cosine {Units.Number(c.CentreCosine ?? 0)} to its centre ({(c.Role == "arrival" ? $"arrived since{(c.Outlier ? ", an outlier" : "")}; " : "")}snapshot {c.SnapshotId})",
+    };
 
     private static Table Files(VersionView version)
     {
@@ -90,5 +105,6 @@ internal static class ShowCommand
         return table;
     }
 
-    private sealed record ShowOutput(AdapterView Adapter, VersionView Version, IReadOnlyList<VersionView> Versions, JsonElement? Report, MergeReportView? MergeReport);
+    private sealed record ShowOutput(AdapterView Adapter, VersionView Version, IReadOnlyList<VersionView> Versions, JsonElement? Report, MergeReportView? MergeReport,
+        AdapterStatistics? Analysis, AdapterClusterView? Cluster);
 }

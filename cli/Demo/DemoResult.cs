@@ -18,11 +18,17 @@ internal sealed class DemoResult
     public int Subtracted { get; set; }
 
     [JsonPropertyOrder(4)]
-    public int Merged { get; set; }
+    public int Built { get; set; }
 
     [JsonPropertyOrder(5)]
-    public bool DownloadVerified { get; set; }
+    public int Routers { get; set; }
 
     [JsonPropertyOrder(6)]
+    public int Merged { get; set; }
+
+    [JsonPropertyOrder(7)]
+    public bool DownloadVerified { get; set; }
+
+    [JsonPropertyOrder(8)]
     public double Seconds { get; set; }
 }

@@ -20,12 +20,12 @@ public static class GetReport
         return TypedResults.Text(requester.Owns(version.Adapter) ? report : ForStrangers(report), "application/json");
     }
 
-    // That the same content exists elsewhere may speak of the publisher's private adapters.
+    // What else is like the adapter may speak of the publisher's private ones.
     private static string ForStrangers(string report)
     {
         var json = JsonNode.Parse(report)!;
         var issues = json["issues"]!.AsArray();
-        foreach (var issue in issues.Where(i => i!["code"]!.GetValue<string>() == IssueCodes.SameContent).ToList())
+        foreach (var issue in issues.Where(i => IssueCodes.ForThePublisher.Contains(i!["code"]!.GetValue<string>())).ToList())
             issues.Remove(issue);
         return json.ToJsonString();
     }

@@ -1,3 +1,4 @@
+using Marketplace.Core.Api;
 using Marketplace.Core.Methods;
 using Marketplace.Functions.Http;
 using Marketplace.Functions.Jobs;
@@ -7,7 +8,7 @@ using Microsoft.Extensions.Options;
 namespace Marketplace.Functions.Clusterings;
 
 /// <summary>
-/// Keeps the public snapshots current: one clustering job for each library. The job's id follows from the library's members,
+/// Keeps the public snapshots current: one clustering job for each library and similarity. The job's id follows from the library's members,
 /// so that a library which has not changed costs nothing.
 /// </summary>
 public static class Recluster
@@ -26,14 +27,16 @@ public static class Recluster
             var members = await storage.Libraries.ListMembersAsync(model.Id, Caller.Anonymous, cancellationToken);
             if (members.Count == 0)
                 continue;
-            if (members.Count > options.MaxExactLibrary)
+            foreach (var similarity in options.ReclusterFlatAb ? new[] { AdapterSimilarity.Delta, AdapterSimilarity.FlatAb } : [AdapterSimilarity.Delta])
             {
-                logger.LogWarning("The library of {BaseModel} has {Members} members, too many to cluster exactly", model.Id, members.Count);
-                continue;
+                var asked = new ClusteringRequest(model.Id, Text.Of(similarity));
+                var request = await RequestClustering.CanonicalAsync(storage, asked, RequestClustering.PublicScope, members, options.MaxExactLibrary, cancellationToken);
+                var job = await jobs.EnqueueAsync(JobKind.Clustering, Scheduler, request.ToJson(), QueueNames.FunctionsJobs, cancellationToken);
+                if (job.Status == JobStatus.Queued)
+                    logger.LogInformation("The library of {BaseModel} is clustered again by {Similarity}: {Members} members", model.Id, request.Similarity, members.Count);
+                else
+                    logger.LogDebug("The library of {BaseModel} has not changed: job {JobId} has clustered it by {Similarity}", model.Id, job.Id, request.Similarity);
             }
-
-            var request = RequestClustering.Canonical(Text.Of(AdapterSimilarity.Delta), null, RequestClustering.PublicScope, members);
-            await jobs.EnqueueAsync(JobKind.Clustering, Scheduler, request.ToJson(), QueueNames.FunctionsJobs, cancellationToken);
         }
     }
 }

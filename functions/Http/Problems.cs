@@ -32,7 +32,7 @@ public static class Problems
         Create(422, "rank-not-available", "The adapter can't be truncated", $"'{adapter}' is to be had at its own rank only. {string.Join(' ', issues.Select(i => i.Message))}", issues);
 
     public static ProblemHttpResult LibraryTooLarge(int members, int limit) =>
-        Create(422, "library-too-large", "The library is too large for exact comparison", $"It has {members} members; exact comparison is done up to {limit}.");
+        Create(422, "library-too-large", "The library is too large for this", $"It has {members} members; this is done on request for up to {limit}.");
 
     public static ProblemHttpResult SubspaceExhausted(string module, int free, int rank) =>
         Create(409, "subspace-exhausted", "No orthogonal subspace is left", $"{module} has {free} directions left, which is less than rank {rank}.");

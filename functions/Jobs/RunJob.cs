@@ -1,4 +1,5 @@
 using Marketplace.Functions.Clusterings;
+using Marketplace.Functions.Routers;
 using Marketplace.Functions.Subtractions;
 using Marketplace.Storage;
 using Marketplace.Storage.Jobs;
@@ -15,6 +16,7 @@ public static class RunJob
             {
                 JobKind.Subtraction => services.GetRequiredService<RunSubtraction>().RunAsync(job, progress, stop),
                 JobKind.SubtractionBatch => services.GetRequiredService<RunSubtraction>().RunBatchAsync(job, progress, stop),
+                JobKind.RouterExport => services.GetRequiredService<RunRouterExport>().RunAsync(job, progress, stop),
                 JobKind.Clustering => services.GetRequiredService<RunClustering>().RunAsync(job, progress, stop),
                 _ => throw new JobFailureException("internal-error", $"Jobs of kind '{job.Kind}' do not belong on this queue."),
             },

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using Marketplace.Core;
+using Marketplace.Core.Analysis;
 using Marketplace.Core.Validation;
 using Marketplace.Storage;
 using Marketplace.Storage.Jobs;
@@ -10,30 +11,37 @@ namespace Marketplace.Functions.Uploads;
 /// One validation: staged bytes are copied once into local files under their ETag, and everything afterwards (checks, hashes, what is published)
 /// is done with those files, whatever happens to the staged blobs meanwhile.
 /// </summary>
-public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublisher publisher)
+public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublisher publisher, CopyDetection copies)
 {
     /// <summary>Decides an upload; returns its row as it should be now.</summary>
     internal async Task<UploadRecord> RunAsync(UploadRecord upload, string folder, CancellationToken cancellationToken)
     {
         // A delivery before this one may have died after its version row: what is published stays published.
         if (await storage.Versions.FindByUploadAsync(upload.Adapter, upload.Id, cancellationToken) is { } published)
-            return Published(upload, await storage.Commit.CompleteAsync(published, cancellationToken));
+            return Published(upload, await publisher.CompleteAsync(published, cancellationToken));
 
         var (files, broken) = await SpoolAsync(upload, folder, cancellationToken);
         var report = AdapterValidator.Validate(files);
         report = (await WithKnowledgeAsync(upload, report, cancellationToken)).With(broken);
+        ImmutableArray<AnalysisFile>? analysis = null;
+        if (report.Accepted)
+        {
+            (analysis, var found) = await copies.RunAsync(upload, report, folder, cancellationToken);
+            report = report.With(found);
+        }
+
         await storage.Reports.PutAsync(upload.Id, report.ToJson(), cancellationToken);
         if (!report.Accepted)
             return upload with { State = UploadState.Rejected };
         if (await UnchangedAsync(upload, report, cancellationToken) is { } head)
             return Published(upload, head);
 
-        // That the same content exists elsewhere concerns the publisher only.
+        // What else is like it concerns the publisher only.
         ImmutableArray<string> warnings =
         [
-            .. report.Issues.Where(i => i.Severity == IssueSeverity.Warning && i.Code != IssueCodes.SameContent).Select(i => i.Code).Distinct(),
+            .. report.Issues.Where(i => i.Severity == IssueSeverity.Warning && !IssueCodes.ForThePublisher.Contains(i.Code)).Select(i => i.Code).Distinct(),
         ];
-        var publication = new Publication(upload.Adapter, upload.Owner, upload.Private, upload.Id, upload.ExpectedParent, upload.Message);
+        var publication = new Publication(upload.Adapter, upload.Owner, upload.Private, upload.Id, upload.ExpectedParent, upload.Message, Analysis: analysis);
         return await publisher.PublishAsync(folder, report, warnings, publication, cancellationToken) switch
         {
             PublishOutcome.Published { Version: var version } => Published(upload, version),

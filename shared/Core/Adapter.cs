@@ -47,6 +47,12 @@ public sealed record LowRankDelta(Matrix B, Matrix A)
     public int Rank => A.Rows;
 }
 
+/// <summary>Reads the folded factors of a module into memory of the caller.</summary>
+/// <param name="module">Which.</param>
+/// <param name="b">B with the scaling, out·r numbers.</param>
+/// <param name="a">A, r·in numbers.</param>
+public delegate void FactorReader(TargetModule module, Span<double> b, Span<double> a);
+
 /// <summary>
 /// An adapter that passed validation: its configuration, its modules in ordinal order of their names, and their factors,
 /// read one module at a time so that an adapter never has to be in memory whole.
@@ -56,6 +62,7 @@ public sealed class Adapter : IDisposable
     private readonly ImmutableDictionary<string, TargetModule> byName;
     private readonly Func<TargetModule, LowRankDelta> read;
     private readonly Func<TargetModule, double[]>? readMagnitude;
+    private readonly FactorReader? readInto;
     private readonly IDisposable? owned;
 
     /// <summary>An adapter over any source of factors.</summary>
@@ -65,9 +72,11 @@ public sealed class Adapter : IDisposable
     /// <param name="carried">Names of tensors that are not LoRA factors: saved modules, biases, magnitude vectors.</param>
     /// <param name="owned">What to dispose with the adapter, such as a mapped file.</param>
     /// <param name="readMagnitude">Reads the DoRA magnitude vector of a module that has one; may be called from several threads.</param>
+    /// <param name="readInto">Reads what <paramref name="read"/> reads without allocating, where the source can; may be called from several threads.</param>
     public Adapter(
         AdapterConfig config, IEnumerable<TargetModule> modules, Func<TargetModule, LowRankDelta> read,
-        IEnumerable<string>? carried = null, IDisposable? owned = null, Func<TargetModule, double[]>? readMagnitude = null)
+        IEnumerable<string>? carried = null, IDisposable? owned = null, Func<TargetModule, double[]>? readMagnitude = null,
+        FactorReader? readInto = null)
     {
         Config = config;
         Modules = [.. modules.OrderBy(m => m.Name, StringComparer.Ordinal)];
@@ -76,6 +85,7 @@ public sealed class Adapter : IDisposable
         this.read = read;
         this.readMagnitude = readMagnitude;
         this.owned = owned;
+        this.readInto = readInto;
     }
 
     /// <summary>The configuration it was saved with.</summary>
@@ -92,6 +102,23 @@ public sealed class Adapter : IDisposable
 
     /// <summary>Reads the folded factors of a module; null where the adapter does not touch it (ΔW = 0).</summary>
     public LowRankDelta? Delta(string module) => Find(module) is { } found ? read(found) : null;
+
+    /// <summary>Reads the numbers of <see cref="Delta"/> into memory of the caller.</summary>
+    /// <param name="module">One of <see cref="Modules"/>.</param>
+    /// <param name="b">B with the scaling, out·r numbers.</param>
+    /// <param name="a">A, r·in numbers.</param>
+    public void ReadFactors(TargetModule module, Span<double> b, Span<double> a)
+    {
+        if (readInto is not null)
+        {
+            readInto(module, b, a);
+            return;
+        }
+
+        var delta = read(module);
+        delta.B.Values.CopyTo(b);
+        delta.A.Values.CopyTo(a);
+    }
 
     /// <summary>Reads a module's DoRA magnitudes m (out); null where it has none, or where the adapter's source does not give them.</summary>
     public double[]? Magnitude(string module) => Find(module) is { HasMagnitude: true } found ? readMagnitude?.Invoke(found) : null;

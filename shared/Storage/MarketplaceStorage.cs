@@ -24,12 +24,14 @@ public sealed class MarketplaceStorage
         Content = new ContentStore(Container("content"), signer, Clock);
         Staging = new StagingStore(Container("staging"), signer);
         Derived = new DerivedStore(Container("derived"), signer, Clock);
+        SketchPacks = new SketchPackStore(Container("sketches"));
         Reports = new ReportStore(Container("reports"));
         Keys = new KeyStore(Named("keys"), Clock);
         Publishers = new PublisherStore(Named("publishers"), Clock);
         var members = new LibraryMembers(Named("libraries"));
         Adapters = new AdapterStore(Named("adapters"), members);
         Libraries = new LibraryStore(members, Adapters, Named("snapshots"), Container("snapshots"));
+        Arrivals = new ArrivalStore(Named("arrivals"), Adapters);
         Tags = new TagStore(Named("tags"));
         Versions = new VersionStore(Named("versions"), Adapters, Tags);
         Uploads = new UploadStore(Named("uploads"));
@@ -37,6 +39,7 @@ public sealed class MarketplaceStorage
         BaseModels = new BaseModelStore(Named("basemodels"), Clock);
         Subspaces = new SubspaceStore(Named("subspaces"));
         Collections = new CollectionStore(Named("collections"), Container("collections"), Adapters);
+        Routers = new RouterStore(Container("routers"), signer, Clock, Adapters);
         Jobs = new JobStore(Named("jobs"), Named("secrets"), Clock);
         Audit = new AuditLog(Named("audit"));
         Queues = new JobQueue(queues, names, options);
@@ -53,6 +56,9 @@ public sealed class MarketplaceStorage
 
     /// <summary>Results of analysis.</summary>
     public DerivedStore Derived { get; }
+
+    /// <summary>Sketches of whole libraries.</summary>
+    public SketchPackStore SketchPacks { get; }
 
     /// <summary>Validation and merge reports.</summary>
     public ReportStore Reports { get; }
@@ -87,8 +93,14 @@ public sealed class MarketplaceStorage
     /// <summary>Libraries and clusterings.</summary>
     public LibraryStore Libraries { get; }
 
+    /// <summary>Adapters placed into clusterings.</summary>
+    public ArrivalStore Arrivals { get; }
+
     /// <summary>Collections of derived versions.</summary>
     public CollectionStore Collections { get; }
+
+    /// <summary>Routers.</summary>
+    public RouterStore Routers { get; }
 
     /// <summary>Jobs.</summary>
     public JobStore Jobs { get; }

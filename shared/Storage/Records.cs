@@ -175,7 +175,20 @@ public sealed record LibraryMember(string BaseModel, AdapterId Adapter, bool Pri
 /// <param name="CreatedAt">When it was made.</param>
 /// <param name="JobId">The job that made it.</param>
 /// <param name="BodyJson">The clusters; empty in lists.</param>
-public sealed record ClusterSnapshot(string Id, string BaseModel, string? Owner, DateTimeOffset CreatedAt, string JobId, string BodyJson);
+/// <param name="Similarity">What was compared.</param>
+/// <param name="SummaryJson">What lists show of it.</param>
+public sealed record ClusterSnapshot(
+    string Id, string BaseModel, string? Owner, DateTimeOffset CreatedAt, string JobId, string BodyJson, string Similarity = "delta", string SummaryJson = "");
+
+/// <summary>An adapter placed into a clustering that was made without it. Privacy is the adapter row's.</summary>
+/// <param name="SnapshotId">The clustering.</param>
+/// <param name="Adapter">The adapter.</param>
+/// <param name="Version">The version that arrived.</param>
+/// <param name="Cluster">Name of the cluster.</param>
+/// <param name="Cosine">Its cosine with the cluster's centre.</param>
+/// <param name="Outlier">Whether it is far from every cluster.</param>
+/// <param name="At">When.</param>
+public sealed record Arrival(string SnapshotId, AdapterId Adapter, VersionPointer Version, string Cluster, double Cosine, bool Outlier, DateTimeOffset At);
 
 /// <summary>Versions that were made together, by one job, and belong together: a library of cluster adapters, the residuals of a library.</summary>
 /// <param name="Id">Its name, in a namespace of its own.</param>

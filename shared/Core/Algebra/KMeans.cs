@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Collections.Immutable;
 using System.Numerics.Tensors;
 
@@ -17,7 +18,13 @@ public static class KMeans
 {
     private const int MaxIterations = 300;
 
-    private const double Tie = 1e-10; // relative; closer sums of squares count as equal
+    internal const double Tie = 1e-10; // relative; closer sums of squares count as equal
+
+    private const double Rounding = 1e-12; // of products, relative to the squares they stand for; a hundred times what is met
+
+    private const int Batch = 256; // points that one task assigns
+
+    private const long WorthThreads = 1_000_000; // multiplications
 
     /// <summary>Partitions the rows of <paramref name="points"/>.</summary>
     /// <param name="points">Shape (n, dimensions).</param>
@@ -25,14 +32,19 @@ public static class KMeans
     /// <param name="seed">Seed of the random starts.</param>
     /// <param name="starts">Number of starts.</param>
     /// <param name="stream">What the partition is for: uses of one seed for different things draw different numbers.</param>
-    public static Partition Run(Matrix points, int k, ulong seed = 42, int starts = 10, string stream = "k-means")
+    /// <param name="swaps">How often the best start is to be improved by exchanging a centroid for a point; see <see cref="KMeansSwaps"/>.</param>
+    public static Partition Run(Matrix points, int k, ulong seed = 42, int starts = 10, string stream = "k-means", int swaps = 0)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(k, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(k, points.Rows);
         ArgumentOutOfRangeException.ThrowIfLessThan(starts, 1);
-        return Enumerable.Range(0, starts)
+        var best = Enumerable.Range(0, starts)
             .Select(start => Lloyd(points, Seed(points, k, new Philox(seed, $"{stream} start {start}"))))
             .Aggregate((best, next) => IsBetter(next, best) ? next : best);
+        if (swaps == 0 || KMeansSwaps.Improve(points, best, swaps, new Philox(seed, $"{stream} swaps")) is not { } centroids)
+            return best;
+        var improved = Lloyd(points, centroids);
+        return IsBetter(improved, best) ? improved : best;
     }
 
     // Points that are orthogonal to each other, as singular vectors are, have many partitions of one and the same inertia: rounding must not choose among them.
@@ -45,27 +57,29 @@ public static class KMeans
     {
         var centroids = new Matrix(k, points.Columns);
         var nearest = Enumerable.Repeat(double.PositiveInfinity, points.Rows).ToArray();
+        var (trial, best) = (new double[points.Rows], new double[points.Rows]);
         var candidates = 2 + (int)Math.Log(k);
         for (var c = 0; c < k; c++)
         {
-            double[]? best = null;
-            var chosen = 0;
-            for (var trial = 0; trial < (c == 0 ? 1 : candidates); trial++)
+            var (chosen, least) = (-1, 0d);
+            for (var attempt = 0; attempt < (c == 0 ? 1 : candidates); attempt++)
             {
                 var candidate = c == 0 ? random.NextIndex(points.Rows) : Draw(nearest, random);
-                var distances = new double[points.Rows];
-                for (var i = 0; i < distances.Length; i++)
-                    distances[i] = Math.Min(nearest[i], SquaredDistance(points.Row(i), points.Row(candidate)));
-                if (best is null || distances.Sum() < best.Sum() * (1 - Tie))
-                    (best, chosen) = (distances, candidate);
+                Each(points, 1, i => trial[i] = Math.Min(nearest[i], SquaredDistance(points.Row(i), points.Row(candidate))));
+                var sum = TensorPrimitives.Sum<double>(trial);
+                if (chosen >= 0 && sum >= least * (1 - Tie))
+                    continue;
+                (chosen, least) = (candidate, sum);
+                (trial, best) = (best, trial);
             }
-            nearest = best!;
+
+            (nearest, best) = (best, nearest);
             points.Row(chosen).CopyTo(centroids.Row(c));
         }
         return centroids;
     }
 
-    private static int Draw(double[] weights, Philox random)
+    internal static int Draw(double[] weights, Philox random)
     {
         var target = random.NextDouble() * weights.Sum();
         for (var i = 0; i < weights.Length; i++)
@@ -92,22 +106,46 @@ public static class KMeans
         return Renumber(labels, centroids, distances.Sum());
     }
 
+    // A product of matrices finds which centroids can be nearest; among those that rounding might exchange, the distance itself decides, and the first of equals.
     private static bool Assign(Matrix points, Matrix centroids, int[] labels, double[] distances)
     {
-        var changed = false;
-        for (var i = 0; i < labels.Length; i++)
+        var (k, columns) = (centroids.Rows, points.Columns);
+        var halves = new double[k]; // |c|² ∕ 2
+        for (var c = 0; c < k; c++)
+            halves[c] = TensorPrimitives.SumOfSquares<double>(centroids.Row(c)) / 2;
+        var largest = TensorPrimitives.Max<double>(halves);
+        var changed = 0;
+        var batches = (points.Rows + Batch - 1) / Batch;
+        For(batches, (long)points.Rows * k * columns, batch =>
         {
-            var (best, distance) = (0, double.PositiveInfinity);
-            for (var c = 0; c < centroids.Rows; c++)
+            var first = batch * Batch;
+            var rows = Math.Min(Batch, points.Rows - first);
+            var products = ArrayPool<double>.Shared.Rent(rows * k);
+            BlockedProduct.TimesTransposed(points.Values.AsSpan(first * columns, rows * columns), rows, centroids.Values, k, columns, products);
+            for (var i = first; i < first + rows; i++)
             {
-                var d = SquaredDistance(points.Row(i), centroids.Row(c));
-                if (d < distance)
-                    (best, distance) = (c, d);
+                var scores = products.AsSpan((i - first) * k, k); // ⟨x, c⟩ − |c|² ∕ 2: largest where the distance is smallest
+                TensorPrimitives.Subtract(scores, halves, scores);
+                var margin = Rounding * (TensorPrimitives.SumOfSquares<double>(points.Row(i)) + largest);
+                var floor = TensorPrimitives.Max<double>(scores) - margin;
+                var (best, distance) = (0, double.PositiveInfinity);
+                for (var c = 0; c < k; c++)
+                {
+                    if (scores[c] < floor)
+                        continue;
+                    var d = SquaredDistance(points.Row(i), centroids.Row(c));
+                    if (d < distance)
+                        (best, distance) = (c, d);
+                }
+
+                if (labels[i] != best)
+                    Volatile.Write(ref changed, 1);
+                (labels[i], distances[i]) = (best, distance);
             }
-            changed |= labels[i] != best;
-            (labels[i], distances[i]) = (best, distance);
-        }
-        return changed;
+
+            ArrayPool<double>.Shared.Return(products);
+        });
+        return changed != 0;
     }
 
     private static void Relocate(int[] labels, double[] distances, int k)
@@ -145,12 +183,35 @@ public static class KMeans
         var renumbered = new Matrix(centroids.Rows, centroids.Columns);
         for (var c = 0; c < order.Count; c++)
             centroids.Row(order[c]).CopyTo(renumbered.Row(c));
-        return new([.. labels.Select(l => order.IndexOf(l))], renumbered, inertia);
+        var numbers = new int[centroids.Rows];
+        for (var c = 0; c < order.Count; c++)
+            numbers[order[c]] = c;
+        return new([.. labels.Select(l => numbers[l])], renumbered, inertia);
     }
 
-    private static double SquaredDistance(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
+    internal static double SquaredDistance(ReadOnlySpan<double> x, ReadOnlySpan<double> y)
     {
         var distance = TensorPrimitives.Distance(x, y);
         return distance * distance;
+    }
+
+    internal static void Each(Matrix points, int centroids, Action<int> body)
+    {
+        var batches = (points.Rows + Batch - 1) / Batch;
+        For(batches, (long)points.Values.Length * centroids, batch =>
+        {
+            for (var i = batch * Batch; i < Math.Min(points.Rows, (batch + 1) * Batch); i++)
+                body(i);
+        });
+    }
+
+    // Points are independent of each other, so threads change no bit; a few are not worth waking one.
+    private static void For(int batches, long work, Action<int> body)
+    {
+        if (work >= WorthThreads)
+            Parallel.For(0, batches, body);
+        else
+            for (var batch = 0; batch < batches; batch++)
+                body(batch);
     }
 }

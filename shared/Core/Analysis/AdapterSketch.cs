@@ -6,7 +6,6 @@ using System.Security.Cryptography;
 using System.Text;
 using Marketplace.Core.Algebra;
 using Marketplace.Core.Formats;
-using Marketplace.Core.Methods;
 
 namespace Marketplace.Core.Analysis;
 
@@ -24,36 +23,35 @@ public sealed record AdapterSketch(ImmutableArray<float> Delta, double Norm, Imm
     /// <summary>Numbers of one sketch.</summary>
     public const int Size = 1024;
 
+    /// <summary>|S|, the length of the sketch of ΔW: about <see cref="Norm"/>, and what cosines of sketches are divided by.</summary>
+    public double DeltaLength { get; } = Math.Sqrt(TensorPrimitives.SumOfSquares(Delta.AsSpan()));
+
+    /// <summary>The same of the sparsified factors.</summary>
+    public double FlatLength { get; } = Math.Sqrt(TensorPrimitives.SumOfSquares(FlatAb.AsSpan()));
+
     /// <summary>Whether the adapter changes nothing.</summary>
     public bool IsZero => Norm == 0;
 
     /// <summary>Estimates the cosine of ΔW; 0 where one of them is zero.</summary>
-    public static double DeltaCosine(AdapterSketch first, AdapterSketch second) => Cosine(first.Delta.AsSpan(), second.Delta.AsSpan());
+    public static double DeltaCosine(AdapterSketch first, AdapterSketch second) =>
+        Cosine(first.Delta.AsSpan(), second.Delta.AsSpan(), first.DeltaLength * second.DeltaLength);
 
     /// <summary>Estimates the cosine of the sparsified factors; null where they can't be compared entry by entry.</summary>
     public static double? FlatAbCosine(AdapterSketch first, AdapterSketch second) =>
-        first.Shape != second.Shape || first.FlatAb.IsEmpty || second.FlatAb.IsEmpty ? null : Cosine(first.FlatAb.AsSpan(), second.FlatAb.AsSpan());
+        first.Shape != second.Shape || first.FlatAb.IsEmpty || second.FlatAb.IsEmpty ? null : Cosine(first.FlatAb.AsSpan(), second.FlatAb.AsSpan(), first.FlatLength * second.FlatLength);
 
     /// <summary>Sketches an adapter, one module at a time.</summary>
     /// <exception cref="NotFiniteNumberException">A factor holds NaN or infinity.</exception>
     public static AdapterSketch Of(Adapter adapter)
     {
-        var delta = new double[Size];
-        var flat = new double[Size];
-        var (norm, flatNorm) = (0d, 0d);
-        var comparable = adapter.Modules.All(m => m.Scaling != 0);
-        var threshold = comparable && !adapter.Modules.IsEmpty ? FlatFactors.Threshold(adapter, FlatFactors.DefaultSparsity) : 0;
+        var (builder, factors) = (new SketchBuilder(adapter), new FactorBuffer(adapter));
         foreach (var module in adapter.Modules)
         {
-            var factors = adapter.Delta(module.Name)!;
-            norm += Math.Pow(Deltas.Norm(factors), 2);
-            SketchProjection.AddDelta(delta, module.Name, factors);
-            if (comparable)
-                flatNorm += SketchProjection.AddFactors(flat, module.Name, factors, module.Scaling, threshold);
+            factors.Read(module);
+            builder.Add(module, factors, LowRankSpectrum.Of(factors.B, factors.A, module.Rank).Norm);
         }
 
-        return new(
-            [.. delta.Select(x => (float)x)], Math.Sqrt(norm), comparable ? [.. flat.Select(x => (float)x)] : [], Math.Sqrt(flatNorm), ShapeOf(adapter));
+        return builder.Finish(factors);
     }
 
     /// <summary>A digest over modules, ranks and sizes.</summary>
@@ -81,14 +79,14 @@ public sealed record AdapterSketch(ImmutableArray<float> Delta, double Norm, Imm
     {
         using var file = SafetensorsFile.Read(bytes);
         var metadata = file.Header.Metadata;
-        return new(Read(file, "delta"), Number(metadata, "norm"), Read(file, "flat_ab"), Number(metadata, "flat_norm"), metadata.GetValueOrDefault("shape", ""));
+        var delta = Read(file, "delta");
+        if (delta.Length != Size)
+            throw new InvalidDataException($"A sketch of {delta.Length} numbers instead of {Size}.");
+        return new(delta, Number(metadata, "norm"), Read(file, "flat_ab"), Number(metadata, "flat_norm"), metadata.GetValueOrDefault("shape", ""));
     }
 
-    private static double Cosine(ReadOnlySpan<float> first, ReadOnlySpan<float> second)
-    {
-        var norms = Math.Sqrt((double)TensorPrimitives.SumOfSquares(first) * TensorPrimitives.SumOfSquares(second));
-        return norms == 0 ? 0 : Math.Clamp(TensorPrimitives.Dot(first, second) / norms, -1, 1);
-    }
+    private static double Cosine(ReadOnlySpan<float> first, ReadOnlySpan<float> second, double lengths) =>
+        lengths == 0 ? 0 : Math.Clamp(TensorPrimitives.Dot(first, second) / lengths, -1, 1);
 
     private static TensorSource Tensor(string name, ImmutableArray<float> values) =>
         new(name, TensorType.F32, [values.Length], () => MemoryMarshal.AsBytes(values.AsSpan()).ToArray());

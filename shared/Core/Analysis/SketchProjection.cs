@@ -1,108 +1,108 @@
+using System.Buffers;
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Marketplace.Core.Algebra;
 
 namespace Marketplace.Core.Analysis;
 
 /// <summary>
-/// The random maps of sketches. Each adds entries into buckets with random signs: entry i of a vector lies in block ⌊i ∕ p⌋ of p entries; the block is turned by a
-/// random shift and every entry gets a sign of its own, so two entries share a bucket with probability 1 ∕ p or never, and the mean of ⟨Sx, Sy⟩ is ⟨x, y⟩
-/// with a variance of at most 2·|x|²|y|² ∕ p (count sketch: Charikar, Chen, Farach-Colton 2002).
+/// The random maps of sketches. Each is a <see cref="BucketMap"/> named after the module, so the mean of ⟨Sx, Sy⟩ over maps is ⟨x, y⟩, and its variance at most
+/// (|x|²|y|² + ⟨x, y⟩²) ∕ p (count sketch: Charikar, Chen, Farach-Colton 2002).
 /// </summary>
 /// <remarks>
-/// ΔW is sketched from both sides: Y = Lᵀ·ΔW·R = (LᵀB)(A·R), shape (p, p), then folded into the sketch by a third such map, whose blocks are rows of Y. ΔW is never formed.
+/// ΔW is sketched from both sides: Y = Lᵀ·ΔW·R = (LᵀB)·(A·R), shape at most (256, 256), then folded into the sketch by a third map. A side of ΔW with up to 256 rows or columns
+/// is taken as it is. ΔW is never formed.
 /// </remarks>
 internal static class SketchProjection
 {
-    private const int Side = 128;
-    private const ulong Seed = 20261125;
+    private const int Side = 256;
 
-    /// <summary>Adds a module's share to the sketch of ΔW.</summary>
-    public static void AddDelta(Span<double> sketch, string module, LowRankDelta delta)
+    /// <summary>Adds a module's ΔW to a sketch.</summary>
+    /// <param name="sketch">The sums.</param>
+    /// <param name="module">The module's name.</param>
+    /// <param name="b">B (out, r), row after row.</param>
+    /// <param name="a">A (r, in), row after row.</param>
+    /// <param name="rank">r.</param>
+    public static void AddDelta(Span<double> sketch, string module, ReadOnlySpan<double> b, ReadOnlySpan<double> a, int rank)
     {
-        var (left, right) = (new double[Side * delta.Rank], new double[delta.Rank * Side]);
-        var signs = new Buckets(Seed, $"sketch rows {module}", Side);
-        for (var i = 0; i < delta.Out; i++)
-        {
-            var (bucket, sign) = signs.Of(i);
-            TensorPrimitives.MultiplyAdd(delta.B.Row(i), sign, left.AsSpan(bucket * delta.Rank, delta.Rank), left.AsSpan(bucket * delta.Rank, delta.Rank));
-        }
-
-        var columns = new Buckets(Seed, $"sketch columns {module}", Side);
-        for (var j = 0; j < delta.In; j++)
-        {
-            var (bucket, sign) = columns.Of(j);
-            for (var k = 0; k < delta.Rank; k++)
-                right[(k * Side) + bucket] += sign * delta.A[k, j];
-        }
-
-        var fold = new Buckets(Seed, $"sketch fold {module}", sketch.Length);
-        var row = new double[Side];
-        for (var u = 0; u < Side; u++)
-        {
-            Array.Clear(row);
-            for (var k = 0; k < delta.Rank; k++)
-                TensorPrimitives.MultiplyAdd(right.AsSpan(k * Side, Side), left[(u * delta.Rank) + k], row, row);
-            for (var v = 0; v < Side; v++)
-            {
-                var (bucket, sign) = fold.Of((u * Side) + v);
-                sketch[bucket] += sign * row[v];
-            }
-        }
+        var (rows, columns) = (Math.Min(b.Length / rank, Side), Math.Min(a.Length / rank, Side));
+        var left = Rows(module, b, rank);
+        var right = Columns(module, a, rank);
+        var product = ArrayPool<double>.Shared.Rent(rows * columns);
+        for (var u = 0; u < rows; u++)
+            Combine(left.Slice(u * rank, rank), right, product.AsSpan(u * columns, columns));
+        new BucketMap($"sketch fold {module}", rows * columns, sketch.Length).Add(product.AsSpan(0, rows * columns), sketch);
+        ArrayPool<double>.Shared.Return(product);
     }
 
-    /// <summary>Adds a module's factors, without its scaling and without entries up to the threshold, to the sketch of flattened factors; returns their sum of squares.</summary>
-    public static double AddFactors(Span<double> sketch, string module, LowRankDelta delta, double scaling, double threshold)
+    /// <summary>Adds a module's factor to a sketch of flattened factors, without entries up to the threshold; returns their sum of squares.</summary>
+    /// <param name="sketch">The sums.</param>
+    /// <param name="factor"><c>A</c> or <c>B</c>.</param>
+    /// <param name="module">The module's name.</param>
+    /// <param name="values">The factor, unscaled, row after row.</param>
+    /// <param name="threshold">At least 0.</param>
+    public static double AddFactor(Span<double> sketch, string factor, string module, ReadOnlySpan<double> values, double threshold) =>
+        new BucketMap($"sketch {factor} {module}", values.Length, sketch.Length).AddLarge(values, threshold, sketch);
+
+    // LᵀB, (at most Side, r).
+    private static ReadOnlySpan<double> Rows(string module, ReadOnlySpan<double> b, int rank)
     {
-        var sum = 0d;
-        sum += Add(sketch, new Buckets(Seed, $"sketch A {module}", sketch.Length), delta.A.Values, 1, threshold);
-        sum += Add(sketch, new Buckets(Seed, $"sketch B {module}", sketch.Length), delta.B.Values, scaling, threshold);
-        return sum;
+        var rows = b.Length / rank;
+        if (rows <= Side)
+            return b;
+        var map = new BucketMap($"sketch rows {module}", rows, Side);
+        var result = new double[Side * rank];
+        for (var i = 0; i < rows; i++)
+        {
+            var target = result.AsSpan(map.Bucket(i) * rank, rank);
+            TensorPrimitives.MultiplyAdd(b.Slice(i * rank, rank), map.Sign(i), target, target);
+        }
+
+        return result;
     }
 
-    private static double Add(Span<double> sketch, Buckets buckets, double[] values, double divisor, double threshold)
+    // A·R, (r, at most Side).
+    private static ReadOnlySpan<double> Columns(string module, ReadOnlySpan<double> a, int rank)
     {
-        var sum = 0d;
-        for (var i = 0; i < values.Length; i++)
-        {
-            var x = values[i] / divisor;
-            if (Math.Abs(x) <= threshold)
-                continue;
-            var (bucket, sign) = buckets.Of(i);
-            sketch[bucket] += sign * x;
-            sum += x * x;
-        }
-        return sum;
+        var columns = a.Length / rank;
+        if (columns <= Side)
+            return a;
+        var map = new BucketMap($"sketch columns {module}", columns, Side);
+        var signs = map.Signs();
+        var result = new double[rank * Side];
+        for (var k = 0; k < rank; k++)
+            map.Add(a.Slice(k * columns, columns), signs, result.AsSpan(k * Side, Side));
+        return result;
     }
 
-    // Words of the stream: a shift for each block, then a sign for each entry.
-    private sealed class Buckets(ulong seed, string stream, int count)
+    // One row of the product: Σ wₖ·(row k). Thirty-two sums at a time stay in registers.
+    private static void Combine(ReadOnlySpan<double> weights, ReadOnlySpan<double> rows, Span<double> result)
     {
-        private readonly Philox shifts = new(seed, stream + " shifts");
-        private readonly Philox signs = new(seed, stream + " signs");
-        private int block = -1;
-        private int shift;
-        private uint bits;
-        private int left;
-        private int next;
-
-        /// <summary>Bucket and sign of an entry; entries are asked for in order.</summary>
-        public (int Bucket, double Sign) Of(int index)
+        ref var source = ref MemoryMarshal.GetReference(rows);
+        ref var target = ref MemoryMarshal.GetReference(result);
+        var width = result.Length;
+        var v = 0;
+        for (; v + 32 <= width; v += 32)
         {
-            while (next <= index)
+            var (s0, s1, s2, s3) = (Vector512<double>.Zero, Vector512<double>.Zero, Vector512<double>.Zero, Vector512<double>.Zero);
+            for (var k = 0; k < weights.Length; k++)
             {
-                if (left == 0)
-                    (bits, left) = (signs.NextUInt32(), 32);
-                else
-                    bits >>= 1;
-                left--;
-                next++;
+                var (at, weight) = ((nuint)((k * width) + v), Vector512.Create(weights[k]));
+                s0 = Vector512.FusedMultiplyAdd(Vector512.LoadUnsafe(ref source, at), weight, s0);
+                s1 = Vector512.FusedMultiplyAdd(Vector512.LoadUnsafe(ref source, at + 8), weight, s1);
+                s2 = Vector512.FusedMultiplyAdd(Vector512.LoadUnsafe(ref source, at + 16), weight, s2);
+                s3 = Vector512.FusedMultiplyAdd(Vector512.LoadUnsafe(ref source, at + 24), weight, s3);
             }
-            while (block < index / count)
-            {
-                block++;
-                shift = shifts.NextIndex(count);
-            }
-            return ((index + shift) % count, (bits & 1) == 0 ? 1 : -1);
+
+            s0.StoreUnsafe(ref target, (nuint)v);
+            s1.StoreUnsafe(ref target, (nuint)v + 8);
+            s2.StoreUnsafe(ref target, (nuint)v + 16);
+            s3.StoreUnsafe(ref target, (nuint)v + 24);
         }
+
+        result[v..].Clear();
+        for (var k = 0; k < weights.Length; k++)
+            TensorPrimitives.MultiplyAdd(rows.Slice((k * width) + v, width - v), weights[k], result[v..], result[v..]);
     }
 }

@@ -89,8 +89,20 @@ public sealed record LineageView(string Method, IReadOnlyList<LineageParentView>
 /// <param name="Role">input, target or general; <c>input of METHOD</c> for one of a nested recipe.</param>
 public sealed record LineageParentView(VersionReference Version, double Weight, string Role);
 
-/// <summary>A neighbour of an adapter within its library.</summary>
+/// <summary>A neighbour of an adapter within its library; both numbers are exact.</summary>
 /// <param name="Version">The neighbour.</param>
-/// <param name="Cosine">Global cosine of ΔW, −1 to 1.</param>
+/// <param name="Cosine">Cosine of ΔW over all modules, or of the sparsified factors where those were asked for, −1 to 1.</param>
 /// <param name="RelativeDistance">|ΔW₁ − ΔW₂| ∕ |ΔW₁|; near 0 for a re-upload.</param>
 public sealed record SimilarView(VersionReference Version, double Cosine, double RelativeDistance);
+
+/// <summary>What an adapter adds to its library.</summary>
+/// <param name="Version">The adapter.</param>
+/// <param name="Verdict"><c>reuse</c> where the nearest member's cosine reaches the threshold, else <c>add</c>; <c>none</c> where the adapter changes nothing.</param>
+/// <param name="Threshold">The cosine from which on a member is as good.</param>
+/// <param name="Nearest">The nearest member, exact; absent where there is none to compare with.</param>
+/// <param name="Novelty">The share of |ΔW|² outside the span of the nearest members, from sketches.</param>
+/// <param name="NoiseFloor">The cosine below which sketches do not tell a member from chance: a smaller one counts as unrelated.</param>
+/// <param name="SpannedBy">How many members the span has.</param>
+/// <param name="Compared">How many members were looked at.</param>
+public sealed record NoveltyView(
+    VersionReference Version, string Verdict, double Threshold, SimilarView? Nearest, double Novelty, double NoiseFloor, int SpannedBy, int Compared);

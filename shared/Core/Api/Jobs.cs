@@ -39,13 +39,6 @@ public sealed record SubtractionRequest(
     string Target, IReadOnlyList<WeightedAdapter> General, OutputRequest Output,
     double Beta = 1, int? Rank = null, double? Energy = null, string Dtype = "auto", string Mode = SubtractionModes.Exact, string? Side = null);
 
-/// <summary>POST /api/v1/clusterings.</summary>
-/// <param name="BaseModel">Whose library is clustered.</param>
-/// <param name="Similarity">delta (cosine of ΔW) or flatAb (as published: flattened, sparsified A and B).</param>
-/// <param name="K">Number of clusters; chosen by silhouette if absent.</param>
-/// <param name="Scope">public (public adapters; everybody sees the snapshot) or mine (the caller's private ones too; only the caller sees it).</param>
-public sealed record ClusteringRequest(string BaseModel, string Similarity = "delta", int? K = null, string Scope = "public");
-
 /// <summary>A job.</summary>
 /// <param name="JobId">Keyed hash of the canonical request: asking twice is asking once.</param>
 /// <param name="Kind">merge, subtraction, clustering, subtractionBatch or libraryBuild.</param>
@@ -87,34 +80,3 @@ public sealed record DerivedResult(
 /// <summary>Result of a clustering.</summary>
 /// <param name="SnapshotId">The snapshot, at /api/v1/clusterings/{id}.</param>
 public sealed record ClusteringResult(string SnapshotId);
-
-/// <summary>A library's clusters at one moment.</summary>
-/// <param name="Id">Names the snapshot.</param>
-/// <param name="BaseModel">Whose library.</param>
-/// <param name="Similarity">delta or flatAb.</param>
-/// <param name="Scope">public, or the owner whose private adapters are included.</param>
-/// <param name="K">Number of clusters.</param>
-/// <param name="Silhouette">Mean silhouette on 1 − cosine; absent when it is undefined.</param>
-/// <param name="Inertia">Sum of squared distances to the centroids, in the space of similarity rows.</param>
-/// <param name="CreatedAt">When it was computed.</param>
-/// <param name="Clusters">The clusters.</param>
-/// <param name="Excluded">Members that could not take part, and why.</param>
-public sealed record ClusterSnapshotView(
-    string Id, string BaseModel, string Similarity, string Scope, int K, double? Silhouette, double Inertia,
-    DateTimeOffset CreatedAt, IReadOnlyList<ClusterView> Clusters, IReadOnlyList<ExcludedView> Excluded);
-
-/// <summary>One cluster.</summary>
-/// <param name="Name">c0, c1, … by first appearance in the order of adapter names.</param>
-/// <param name="Medoid">The member most similar to the others.</param>
-/// <param name="Members">All members, by name.</param>
-public sealed record ClusterView(string Name, VersionReference Medoid, IReadOnlyList<ClusterMemberView> Members);
-
-/// <summary>A member of a cluster.</summary>
-/// <param name="Version">The version that was compared.</param>
-/// <param name="MedoidCosine">Its similarity to the medoid.</param>
-public sealed record ClusterMemberView(VersionReference Version, double MedoidCosine);
-
-/// <summary>A member of the library that was left out.</summary>
-/// <param name="Version">The version.</param>
-/// <param name="Reason">Why, in words.</param>
-public sealed record ExcludedView(VersionReference Version, string Reason);

@@ -62,17 +62,27 @@ public static class AdapterReader
             .Concat(modules.Values.SelectMany(m => new[] { m.Tensors.FactorBias, m.Tensors.Magnitude }).OfType<TensorInfo>());
         adapter = new Adapter(
             context.Config!.Config!, modules.Values.Select(m => m.Module), module => Read(file, module, modules[module.Name].Tensors),
-            carried.Select(t => t.Name), file, module => file.ReadDouble(modules[module.Name].Tensors.Magnitude!));
+            carried.Select(t => t.Name), file, module => file.ReadDouble(modules[module.Name].Tensors.Magnitude!),
+            (module, b, a) => Read(file, module, modules[module.Name].Tensors, b, a));
         return true;
     }
 
     // Convolutions are stored with four dimensions, but the same numbers in the same order.
     private static LowRankDelta Read(SafetensorsFile file, TargetModule module, ModuleTensors tensors)
     {
-        var b = file.ReadDouble(tensors.B!);
+        var delta = new LowRankDelta(
+            new Matrix(module.Out, module.Rank, GC.AllocateUninitializedArray<double>(checked(module.Out * module.Rank))),
+            new Matrix(module.Rank, module.In, GC.AllocateUninitializedArray<double>(checked(module.Rank * module.In))));
+        Read(file, module, tensors, delta.B.Values, delta.A.Values);
+        return delta;
+    }
+
+    private static void Read(SafetensorsFile file, TargetModule module, ModuleTensors tensors, Span<double> b, Span<double> a)
+    {
+        TensorConversion.ToDouble(tensors.B!.Type, file.Bytes(tensors.B), b);
+        TensorConversion.ToDouble(tensors.A!.Type, file.Bytes(tensors.A), a);
         if (module.Scaling != 1)
             TensorPrimitives.Multiply(b, module.Scaling, b);
-        return new(new Matrix(module.Out, module.Rank, b), new Matrix(module.Rank, module.In, file.ReadDouble(tensors.A!)));
     }
 
     private static InvalidDataException Invalid(ImmutableArray<ValidationIssue> issues) => new(

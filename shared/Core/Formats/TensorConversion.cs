@@ -29,12 +29,18 @@ public static class TensorConversion
                 break;
             case TensorType.F16:
                 var halves = MemoryMarshal.Cast<byte, Half>(source);
-                for (var i = 0; i < target.Length; i++)
-                    target[i] = (double)halves[i];
+                Span<float> singles = stackalloc float[Math.Min(Chunk, halves.Length)];
+                for (var i = 0; i < halves.Length; i += Chunk)
+                {
+                    var part = halves[i..Math.Min(i + Chunk, halves.Length)];
+                    TensorPrimitives.ConvertToSingle(part, singles);
+                    TensorPrimitives.ConvertTruncating<float, double>(singles[..part.Length], target[i..]);
+                }
+
                 break;
             default:
                 var upper = MemoryMarshal.Cast<byte, ushort>(source);
-                Span<float> singles = stackalloc float[Math.Min(Chunk, upper.Length)];
+                singles = stackalloc float[Math.Min(Chunk, upper.Length)];
                 for (var i = 0; i < upper.Length; i += Chunk)
                 {
                     var part = upper[i..Math.Min(i + Chunk, upper.Length)];

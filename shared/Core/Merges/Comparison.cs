@@ -18,6 +18,7 @@ internal sealed class Comparison(IReadOnlyList<Adapter> adapters, ImmutableArray
     private readonly int[,] shared = new int[adapters.Count, adapters.Count];
     private readonly Dictionary<(int, int), List<ModuleValue>> cosines = [];
     private readonly double[] kept = new double[ranks.Length]; // Σ S² up to each rank
+    private readonly SpanOverlap spans = new(adapters.Count);
     private double energy;
 
     /// <summary>Looks at one module of all adapters.</summary>
@@ -40,6 +41,7 @@ internal sealed class Comparison(IReadOnlyList<Adapter> adapters, ImmutableArray
         }
 
         signs.Add(module.Name, present, deltas);
+        spans.Add(module.Name, present, cores, norms);
         var spectrum = cores.SumSpectrum();
         AddSpectrum(spectrum);
         modules.Add(new(
@@ -106,7 +108,7 @@ internal sealed class Comparison(IReadOnlyList<Adapter> adapters, ImmutableArray
             i, j, shared[i, j], scale == 0 ? 0 : Math.Clamp(inner[i, j] / scale, -1, 1), relative,
             relative < ExactDuplicate ? Duplication.Exact : relative < NearDuplicate ? Duplication.Near : Duplication.None,
             cosines.TryGetValue((i, j), out var all) ? Spread(all) : null, signs.Of(i, j),
-            crosstalkAt[i, j] is { } module ? new(module, crosstalk[i, j]) : null);
+            crosstalkAt[i, j] is { } module ? new(module, crosstalk[i, j]) : null, spans.Of(i, j));
     }
 
     private static ModuleCosines Spread(List<ModuleValue> all)

@@ -84,9 +84,10 @@ public sealed record ModuleCosines(double Min, double Median, double Max, Immuta
 /// <param name="Crosstalk">
 /// The largest |A₁A₂ᵀ|₂ ∕ (|A₁|₂·|A₂|₂) of any module, of A as it is stored: how much the two read the same directions of the input. Null without shared modules.
 /// </param>
+/// <param name="Spans">How far they read and write the same directions, and how far they complement each other; null where either changes nothing.</param>
 public sealed record PairFigures(
     int First, int Second, int SharedModules, double Cosine, double RelativeDistance, Duplication Duplication,
-    ModuleCosines? Cosines, SignAgreement? Signs, ModuleValue? Crosstalk);
+    ModuleCosines? Cosines, SignAgreement? Signs, ModuleValue? Crosstalk, PairOverlap? Spans = null);
 
 /// <summary>What keeping a rank keeps.</summary>
 /// <param name="Rank">At most so many ranks in each module.</param>

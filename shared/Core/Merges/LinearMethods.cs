@@ -44,7 +44,7 @@ public static class LinearMethods
     public const string GenKnowSub = "genknowsub";
 
     /// <summary>Why weights can't be divided by their sum; null if they can.</summary>
-    internal static string? Divisor(ReadOnlySpan<double> weights) =>
+    public static string? Divisor(ReadOnlySpan<double> weights) =>
         Math.Abs(System.Numerics.Tensors.TensorPrimitives.Sum(weights)) < SmallestSum ? "The weights are to be divided by their sum, which is zero." : null;
 
     private static MergeMethod Sum(string name, string summary, bool normalize, DefaultRank rank) => new(name, MethodClass.Linear, summary, (step, kernels) =>

@@ -11,6 +11,9 @@ namespace Marketplace.Core.Merges;
 [JsonConverter(typeof(RecipeValueConverter))]
 public sealed record RecipeValue
 {
+    /// <summary>Entries that a list may have.</summary>
+    public const int MaxEntries = 1000;
+
     private RecipeValue()
     {
     }
@@ -98,8 +101,6 @@ public sealed record RecipeCondition(string? Filter, RecipeValue Value)
 /// <summary>Reads and writes values as JSON: <c>0.5</c>, <c>true</c>, <c>"l1"</c>, <c>[0, 1]</c>, <c>[{"filter": "mlp", "value": 0.5}, {"value": 1}]</c>.</summary>
 internal sealed class RecipeValueConverter : JsonConverter<RecipeValue>
 {
-    private const int MaxEntries = 1000;
-
     public override RecipeValue Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => Read(ref reader, nested: false);
 
     public override void Write(Utf8JsonWriter writer, RecipeValue value, JsonSerializerOptions options)
@@ -158,8 +159,8 @@ internal sealed class RecipeValueConverter : JsonConverter<RecipeValue>
                         conditions.Add(ReadCondition(ref reader));
                     else
                         throw new JsonException("A list holds either numbers or objects with 'filter' and 'value'.");
-                    if (numbers.Count + conditions.Count > MaxEntries)
-                        throw new JsonException($"A list has at most {MaxEntries} entries.");
+                    if (numbers.Count + conditions.Count > RecipeValue.MaxEntries)
+                        throw new JsonException($"A list has at most {RecipeValue.MaxEntries} entries.");
                 }
 
                 if ((numbers.Count == 0) == (conditions.Count == 0))

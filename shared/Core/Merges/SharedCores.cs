@@ -63,6 +63,9 @@ internal sealed class SharedCores
         return bound <= above ? 0 : Math.Min(1, SpectralNorm(product) / scale);
     }
 
+    /// <summary>The decomposition of ΔWᵢ in the shared basis: its singular vectors have as many entries as the stacks have ranks.</summary>
+    public LowRankSvd Svd(int i) => LowRankSvd.Of(new(left[i], MatrixMath.Transpose(right[i])));
+
     /// <summary>The singular values of Σ ΔWᵢ in descending order; those that are rounding noise are left out.</summary>
     public double[] SumSpectrum()
     {

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using Marketplace.Core.Algebra;
+using Marketplace.Core.Analysis;
 using Marketplace.Core.Merges;
 
 namespace Marketplace.Core.Methods;
@@ -14,46 +15,52 @@ public static class FlatFactors
     /// <summary>mttl's default share of entries set to zero.</summary>
     public const double DefaultSparsity = 0.8;
 
+    private const long BufferBytes = 256L << 20;
+
     /// <summary>Gᵢⱼ = ⟨xᵢ, xⱼ⟩ of the sparsified entries, shape (n, n).</summary>
+    /// <remarks>
+    /// Of each module as many entries of all adapters are held as fit in <see cref="BufferBytes"/>; a module that is larger is read once for each piece. Reading costs n
+    /// numbers per entry and the products n²∕2, so that hardly shows.
+    /// </remarks>
     /// <param name="adapters">Adapters of equal modules and ranks.</param>
     /// <param name="sparsity">q in [0, 1]; null keeps all entries.</param>
-    public static Matrix Gram(IReadOnlyList<Adapter> adapters, double? sparsity)
+    /// <param name="done">Told the number of each module when it is done.</param>
+    public static Matrix Gram(IReadOnlyList<Adapter> adapters, double? sparsity, Action<int>? done = null)
     {
-        var thresholds = adapters.Select(a => sparsity is { } q ? Threshold(a, q) : -1).ToList();
         var gram = new Matrix(adapters.Count, adapters.Count);
-        foreach (var module in adapters.Count == 0 ? [] : adapters[0].Modules)
+        if (adapters.Count == 0)
+            return gram;
+        var thresholds = new double[adapters.Count];
+        Parallel.For(0, adapters.Count, i => thresholds[i] = sparsity is { } q ? Threshold(adapters[i], q) : -1);
+        var longest = adapters[0].Modules.Select(m => (long)m.Rank * (m.Out + m.In)).DefaultIfEmpty().Max();
+        var piece = (int)Math.Min(longest, Math.Max(1024, BufferBytes / (sizeof(double) * (long)adapters.Count)));
+        var rows = new double[(long)piece * adapters.Count];
+        for (var module = 0; module < adapters[0].Modules.Length; module++)
         {
-            var sparse = new double[adapters.Count][];
-            Parallel.For(0, adapters.Count, i => sparse[i] = Array.ConvertAll(
-                Raw(adapters[i], module.Name), x => Math.Abs(x) <= thresholds[i] ? 0 : x));
-            Parallel.For(0, adapters.Count, i =>
+            var found = adapters[0].Modules[module];
+            var entries = found.Rank * (found.Out + found.In);
+            for (var start = 0; start < entries; start += piece)
             {
-                for (var j = 0; j <= i; j++)
-                {
-                    gram[i, j] += TensorPrimitives.Dot<double>(sparse[i], sparse[j]);
-                    gram[j, i] = gram[i, j];
-                }
-            });
+                var (first, length) = (start, Math.Min(piece, entries - start));
+                Parallel.For(0, adapters.Count, i => Sparsify(Raw(adapters[i], found.Name).AsSpan(first, length), thresholds[i], rows.AsSpan(i * length, length)));
+                BlockedProduct.AddGram(rows, length, gram);
+            }
+
+            done?.Invoke(module);
         }
+
         return gram;
     }
 
-    /// <summary>The q-quantile of |xᵢ| with linear interpolation, as numpy computes it.</summary>
-    public static double Threshold(Adapter adapter, double q)
+    private static void Sparsify(ReadOnlySpan<double> x, double threshold, Span<double> target)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(q);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(q, 1);
-        var magnitudes = new double[adapter.Modules.Sum(m => (long)m.Rank * (m.Out + m.In))];
-        var count = 0;
-        foreach (var module in adapter.Modules)
-            foreach (var x in Raw(adapter, module.Name))
-                magnitudes[count++] = Math.Abs(x);
-        Array.Sort(magnitudes);
-        var position = q * (count - 1);
-        var below = (int)position;
-        var above = Math.Min(below + 1, count - 1);
-        return magnitudes[below] + ((position - below) * (magnitudes[above] - magnitudes[below]));
+        for (var i = 0; i < x.Length; i++)
+            target[i] = Math.Abs(x[i]) <= threshold ? 0 : x[i];
     }
+
+    /// <summary>The q-quantile of |xᵢ| with linear interpolation, as numpy computes it.</summary>
+    /// <remarks>Found by counting the bits of the entries, in a few passes over the adapter, with no more memory than for one module.</remarks>
+    public static double Threshold(Adapter adapter, double q) => FlatQuantile.Of(adapter, q);
 
     /// <summary>Adds what keeps factors from being compared entry by entry.</summary>
     internal static void Check(List<MergeProblem> found, IReadOnlyList<Adapter> adapters)

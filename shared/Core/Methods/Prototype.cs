@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using Marketplace.Core.Algebra;
 
 namespace Marketplace.Core.Methods;
@@ -21,13 +22,11 @@ public sealed record Prototype(string Module, ImmutableArray<double> Direction, 
 
     /// <summary>The prototype of one module.</summary>
     /// <exception cref="NotFiniteNumberException">A factor holds NaN or infinity.</exception>
-    public static Prototype Of(string module, LowRankDelta delta)
-    {
-        var svd = LowRankSvd.Of(delta);
-        return svd.S[0] <= svd.Noise
-            ? new(module, [.. new double[delta.In]], 0, 0)
-            : new(module, [.. svd.Vt.Row(0)], svd.S[0], svd.S.Count > 1 ? svd.S[1] : 0);
-    }
+    public static Prototype Of(string module, LowRankDelta delta) =>
+        Of(module, LowRankSpectrum.Of(delta.B.Values, delta.A.Values, delta.Rank), delta.A.Values);
+
+    internal static Prototype Of(string module, LowRankSpectrum spectrum, ReadOnlySpan<double> a) => new(
+        module, ImmutableCollectionsMarshal.AsImmutableArray(spectrum.Direction(a)), spectrum.S1, spectrum.S1 > 0 && spectrum.S.Length > 1 ? spectrum.S[1] : 0);
 
     /// <summary>The prototypes of all modules of an adapter.</summary>
     /// <exception cref="NotFiniteNumberException">While enumerating: a factor holds NaN or infinity.</exception>

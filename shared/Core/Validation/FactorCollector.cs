@@ -16,6 +16,8 @@ internal sealed class FactorCollector
     private readonly Dictionary<string, (TensorInfo A, TensorInfo B)> pairs = new(StringComparer.Ordinal);
     private readonly Dictionary<string, byte[]> held = new(StringComparer.Ordinal);
     private readonly Dictionary<string, double> norms = new(StringComparer.Ordinal);
+    private double[] numbersA = [];
+    private double[] numbersB = [];
     private long heldBytes;
     private int filled;
 
@@ -64,18 +66,20 @@ internal sealed class FactorCollector
         if (!held.TryGetValue(a.Name, out var bytesA) || !held.TryGetValue(b.Name, out var bytesB))
             return;
         var rank = (int)a.Shape[0];
-        var delta = new LowRankDelta(Matrix(b, bytesB, (int)b.Shape[0], rank), Matrix(a, bytesA, rank, (int)(a.ElementCount / rank)));
-        norms[role.Module] = Math.Sqrt(Math.Max(0, Deltas.Inner(delta, delta)));
+        norms[role.Module] = FactorProducts.Norm(Widen(b, bytesB, ref numbersB), Widen(a, bytesA, ref numbersA), rank);
         held.Remove(a.Name);
         held.Remove(b.Name);
         heldBytes -= a.ByteLength + b.ByteLength;
     }
 
-    private static Matrix Matrix(TensorInfo tensor, byte[] bytes, int rows, int columns)
+    // The largest module's memory serves all.
+    private static ReadOnlySpan<double> Widen(TensorInfo tensor, byte[] bytes, ref double[] numbers)
     {
-        var matrix = new Matrix(rows, columns);
-        TensorConversion.ToDouble(tensor.Type, bytes, matrix.Values);
-        return matrix;
+        if (numbers.Length < tensor.ElementCount)
+            numbers = new double[tensor.ElementCount];
+        var used = numbers.AsSpan(0, (int)tensor.ElementCount);
+        TensorConversion.ToDouble(tensor.Type, bytes, used);
+        return used;
     }
 
     private void Forget(string tensor)

@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Collections.Immutable;
+using System.Globalization;
 using static Marketplace.Core.Validation.IssueSeverity;
 
 namespace Marketplace.Core.Validation;
@@ -54,12 +55,20 @@ public static class IssueCodes
     public const string Dora = "dora";
     public const string LoraBias = "lora-bias";
     public const string SameContent = "same-content";
+    public const string NearDuplicate = "near-duplicate";
+    public const string UnchangedDelta = "unchanged-delta";
     public const string FileIncomplete = "file-incomplete";
     public const string DigestMismatch = "digest-mismatch";
 #pragma warning restore CS1591
 
     /// <summary>Codes that files alone can't give rise to: the service adds them.</summary>
-    public static ImmutableArray<string> OfTheService { get; } = [SameContent, FileIncomplete, DigestMismatch];
+    public static ImmutableArray<string> OfTheService { get; } = [SameContent, NearDuplicate, UnchangedDelta, FileIncomplete, DigestMismatch];
+
+    /// <summary>
+    /// Codes that only the publisher is told: they speak of other adapters, which may be the publisher's private ones. Whoever else reads the report of a version reads it without them,
+    /// and lists do not show them.
+    /// </summary>
+    public static ImmutableArray<string> ForThePublisher { get; } = [SameContent, NearDuplicate, UnchangedDelta];
 
     private static readonly FrozenDictionary<string, IssueCode> ByCode;
 
@@ -114,6 +123,8 @@ public static class IssueCodes
         new(Dora, Info, "The adapter is a DoRA: its effect needs the base weights, so it cannot be merged in factored form."),
         new(LoraBias, Info, "Factor B has biases; they are carried along and cannot be merged in factored form."),
         new(SameContent, Warning, "The same content is already published under another name."),
+        new(NearDuplicate, Warning, "The change of the weights is nearly that of an adapter which is already published under another name; only the publisher is told."),
+        new(UnchangedDelta, Info, "The change of the weights is that of the version before; only the publisher is told."),
         new(FileIncomplete, Error, "The bytes of an announced file did not arrive, or changed while they were read."),
         new(DigestMismatch, Error, "The bytes of a file do not have the SHA-256 that was announced for them."),
     ];
@@ -133,4 +144,11 @@ public static class IssueCodes
     /// <param name="published">The adapter that already has it.</param>
     public static ValidationIssue AlreadyPublished(string path, AdapterId published) =>
         Issue(SameContent, path, $"{published} already has the same content.");
+
+    /// <summary>The warning that an adapter is nearly another one; it must not name what the publisher may not see.</summary>
+    /// <param name="published">The other one, <c>owner/name@number</c>.</param>
+    /// <param name="duplicate">How they agree.</param>
+    public static ValidationIssue NearlyPublished(string published, Analysis.NearDuplicate duplicate) => Issue(
+        NearDuplicate, RepositoryPath.Weights,
+        string.Create(CultureInfo.InvariantCulture, $"This adapter is {duplicate.Comparison.Cosine:0.####} of {published} by the cosine of ΔW: {duplicate.Describe()}."));
 }

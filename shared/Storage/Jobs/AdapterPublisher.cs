@@ -14,12 +14,13 @@ namespace Marketplace.Storage.Jobs;
 /// <param name="ExpectedParent">The id the current version must have; null to follow whatever is there.</param>
 /// <param name="Message">A line about the version.</param>
 /// <param name="Lineage">Where a derived version comes from.</param>
+/// <param name="Analysis">The analysis of the adapter, where it was needed before.</param>
 public sealed record Publication(
     AdapterId Adapter, string Owner, bool Private, string IdempotencyKey,
-    string? ExpectedParent = null, string? Message = null, Lineage? Lineage = null);
+    string? ExpectedParent = null, string? Message = null, Lineage? Lineage = null, ImmutableArray<AnalysisFile>? Analysis = null);
 
 /// <summary>Publishes validated local files, with their analysis: the last part of every upload, merge and subtraction.</summary>
-public sealed class AdapterPublisher(MarketplaceStorage storage)
+public sealed class AdapterPublisher(MarketplaceStorage storage, ArrivalPlacement placement)
 {
     /// <summary>Publishes the files that <paramref name="report"/> was made from.</summary>
     /// <param name="folder">Where they are.</param>
@@ -36,13 +37,13 @@ public sealed class AdapterPublisher(MarketplaceStorage storage)
         var config = files.Single(f => f.File.Path == RepositoryPath.Config);
 
         using var adapter = AdapterReader.Open(config.LocalPath!, weights.LocalPath!);
-        var analysis = await Task.Run(() => AdapterAnalysis.Compute(adapter), cancellationToken);
+        var analysis = publication.Analysis ?? await Task.Run(() => AdapterAnalysis.Compute(adapter), cancellationToken);
         var card = await CardAsync(folder, files, cancellationToken);
         var summary = new AdapterSummary(
             adapter.Modules.Max(m => m.Rank), adapter.Modules.Length, Types(report), files.Sum(f => f.File.Size),
             warnings, card.License, card.Tags, publication.Lineage?.Method);
 
-        return await storage.Commit.PublishAsync(
+        var outcome = await storage.Commit.PublishAsync(
             new PublishRequest
             {
                 Adapter = publication.Adapter,
@@ -55,11 +56,22 @@ public sealed class AdapterPublisher(MarketplaceStorage storage)
                 BaseModelName = adapter.Config.BaseModel ?? "",
                 Lineage = publication.Lineage,
                 Summary = summary,
-                Derived = [.. analysis.Select(d => new DerivedFile(AdapterAnalysis.Version, d.Name, d.Bytes))],
+                Derived = AdapterAnalyses.Files(config.File.Digest, analysis),
                 WeightsDigest = weights.File.Digest,
                 ConfigDigest = config.File.Digest,
             },
             cancellationToken);
+        if (outcome is PublishOutcome.Published { Version: var version })
+            await placement.PlaceAsync(version, cancellationToken);
+        return outcome;
+    }
+
+    /// <summary>Completes what follows from a version that a delivery before this one published.</summary>
+    public async Task<VersionRecord> CompleteAsync(VersionRecord version, CancellationToken cancellationToken)
+    {
+        var completed = await storage.Commit.CompleteAsync(version, cancellationToken);
+        await placement.PlaceAsync(completed, cancellationToken);
+        return completed;
     }
 
     private static string Types(ValidationReport report) =>

@@ -9,6 +9,9 @@ namespace Marketplace.Storage.Jobs;
 public sealed class ContentCache(ContentStore content, string folder, long maxBytes)
 {
     private readonly ConcurrentDictionary<string, SemaphoreSlim> locks = new(StringComparer.Ordinal);
+    private readonly Lock trim = new();
+    private long unseen; // bytes downloaded since all files were last looked at
+    private bool looked;
 
     /// <summary>The local file with this content; null if the store has none.</summary>
     public async Task<string?> GetAsync(Digest digest, CancellationToken cancellationToken)
@@ -40,23 +43,36 @@ public sealed class ContentCache(ContentStore content, string folder, long maxBy
             gate.Release();
         }
 
-        Trim(path);
+        TrimSometimes(path);
         return path;
     }
 
-    // A file in use stays readable on Unix after its name is gone; elsewhere the deletion fails and comes again.
+    // Looking at all files after every download would cost more than the downloads, once there are thousands.
+    private void TrimSometimes(string keep)
+    {
+        lock (trim)
+        {
+            unseen += new FileInfo(keep) is { Exists: true } file ? file.Length : 0;
+            if (looked && unseen < maxBytes / 16)
+                return;
+            (looked, unseen) = (true, 0);
+            Trim(keep);
+        }
+    }
+
+    // A file in use stays readable on Unix after its name is gone; elsewhere the deletion fails and comes again. Partial files of running downloads, and files that other
+    // processes delete, go at any time.
     private void Trim(string keep)
     {
-        var files = new DirectoryInfo(folder).GetFiles().OrderByDescending(f => f.LastAccessTimeUtc).ToList();
+        var files = new DirectoryInfo(folder).GetFiles().Where(f => !f.Name.EndsWith(".partial", StringComparison.Ordinal)).OrderByDescending(f => f.LastAccessTimeUtc).ToList();
         var total = 0L;
         foreach (var file in files)
         {
-            total += file.Length;
-            if (total <= maxBytes || file.FullName == keep)
-                continue;
             try
             {
-                file.Delete();
+                total += file.Length;
+                if (total > maxBytes && file.FullName != keep)
+                    file.Delete();
             }
             catch (IOException)
             {

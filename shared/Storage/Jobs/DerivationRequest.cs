@@ -62,8 +62,13 @@ public sealed record ResolvedInput(string Adapter, int Number, string VersionId,
 /// <param name="Similarity">delta or flatAb.</param>
 /// <param name="K">Number of clusters; chosen by silhouette if null.</param>
 /// <param name="Scope">public, or the owner whose private adapters take part.</param>
-/// <param name="Members">The library as it was when asked: another state is another request.</param>
-public sealed record ClusteringJobRequest(string BaseModel, string Similarity, int? K, string Scope, ImmutableArray<ResolvedInput> Members)
+/// <param name="Mode">exact or sketch.</param>
+/// <param name="Sparsity">flatAb: the share of smallest entries set to zero.</param>
+/// <param name="Components">Dimensions that are kept where not all are.</param>
+/// <param name="Library">Digest of the library as it was when asked, which is stored under it: another state is another request.</param>
+/// <param name="Members">How many members it had.</param>
+public sealed record ClusteringJobRequest(
+    string BaseModel, string Similarity, int? K, string Scope, string Mode, double? Sparsity, int? Components, string Library, int Members)
 {
     /// <summary>The canonical text.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, ApiJson.Options);

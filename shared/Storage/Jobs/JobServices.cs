@@ -14,7 +14,10 @@ public static class JobServices
             provider.GetRequiredService<MarketplaceStorage>().Content,
             Path.Combine(Path.GetTempPath(), $"marketplace-content-{Environment.UserName}"), provider.GetRequiredService<StorageOptions>().LocalCacheBytes));
         services.AddSingleton<LibraryReader>();
+        services.AddSingleton<AdapterAnalyses>();
         services.AddSingleton<LibrarySketches>();
+        services.AddSingleton<ArrivalPlacement>();
+        services.AddSingleton<LibrarySearch>();
         services.AddSingleton<AdapterPublisher>();
         services.AddSingleton<Derivation>();
         services.AddSingleton<CollectionDerivation>();

@@ -88,6 +88,13 @@ public sealed class AdapterStore
             yield return Read(row);
     }
 
+    /// <summary>All adapters of one account, whoever may see them.</summary>
+    internal async IAsyncEnumerable<AdapterRecord> ListOwnedAsync(string owner, [EnumeratorCancellation] CancellationToken ct)
+    {
+        await foreach (var row in table.QueryAsync(Filter.Partition(Keys.Lower(owner)), ct))
+            yield return Read(row);
+    }
+
     // A digest, because a spelling may be a path of any length.
     private static string SpellingKey(string spelling) => Digest.Of(Encoding.UTF8.GetBytes(BaseModelStore.Normalize(spelling))).Hex;
 

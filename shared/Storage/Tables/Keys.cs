@@ -60,6 +60,8 @@ internal static class Keys
 
     public static Key SnapshotOf(string baseModel, DateTimeOffset at, string id) => new(SnapshotsOf(baseModel), $"{Descending(at)}|{id}");
 
+    public static Key Arrival(string snapshotId, AdapterId id) => new(snapshotId, Adapter(id));
+
     public static Key Collection(AdapterId id) => AdapterRow(id);
 
     public static Key Job(string id) => new("j|" + id[..2], id);

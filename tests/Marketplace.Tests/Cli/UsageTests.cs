@@ -125,7 +125,7 @@ public sealed class UsageTests : IDisposable
         var run = await cli.Run("--help");
 
         Assert.Equal(0, run.ExitCode);
-        string[] commands = ["up", "demo", "publish", "validate", "list", "show", "similar", "cluster", "subtract", "merge", "compare", "lineage", "job", "download", "keys", "base-models"];
+        string[] commands = ["up", "demo", "publish", "validate", "list", "show", "similar", "cluster", "diverse", "router", "subtract", "merge", "compare", "lineage", "job", "download", "keys", "base-models"];
         Assert.All(commands, c => Assert.Matches($@"(?m)^  {c}\b", run.Output));
     }
 

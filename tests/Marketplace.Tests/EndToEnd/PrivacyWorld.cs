@@ -22,6 +22,8 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
     public const string SecretPath = "/home/ann/models/hidden";
     public const string SecretAccount = "shy-ann";
 
+    private string openSnapshot = "";
+
     internal StackApi Ann { get; private set; } = null!;
 
     internal StackApi Eve { get; private set; } = null!;
@@ -47,7 +49,8 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
         await Ann.PublishedAsync("ann/open-1", StackAdapters.Files(1, card: "Open"));
         await Ann.PublishedAsync("ann/open-2", StackAdapters.Files(2));
         await Eve.PublishedAsync("eve/open-3", StackAdapters.Files(3));
-        await EndedAsync(Eve, "/clusterings", new ClusteringRequest(Base, K: 2));
+        var open = await EndedAsync(Eve, "/clusterings", new ClusteringRequest(Base, K: 2));
+        openSnapshot = JsonSerializer.Deserialize<ClusteringResult>(open.Result!.Value, ApiJson.Options)!.SnapshotId;
         Before = await LookAsync();
 
         HiddenVersion = await Ann.PublishedAsync("ann/hidden-1", StackAdapters.Files(11, card: "Hidden"), isPrivate: true);
@@ -62,6 +65,9 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
         var clustering = await EndedAsync(Ann, "/clusterings", new ClusteringRequest(Base, K: 2, Scope: "mine"));
         var snapshot = JsonSerializer.Deserialize<ClusteringResult>(clustering.Result!.Value, ApiJson.Options)!.SnapshotId;
         await EndedAsync(Ann, "/subtractions/batch", new SubtractionBatchRequest([new("ann/open-1")], new("ann/hidden-c", "hidden-{name}", Private: true), ["ann/hidden-1", "ann/open-2"]));
+        var router = JsonSerializer.Deserialize<RouterResult>((await EndedAsync(Ann, "/routers", new RouterRequest(["ann/open-1", "ann/hidden-1"]))).Result!.Value, ApiJson.Options)!.RouterId;
+        var subtracted = JsonSerializer.Deserialize<RouterResult>(
+            (await EndedAsync(Ann, "/routers", new RouterRequest(["ann/open-1"], General: [new("ann/hidden-1")]))).Result!.Value, ApiJson.Options)!.RouterId;
         var upload = await Ann.StageAsync("ann/hidden-7", StackAdapters.Files(17), isPrivate: true);
         var key = await Ann.PostAsync<KeyView>("/keys", new CreateKeyRequest("spare"), 201);
 
@@ -75,6 +81,7 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
             new("base", SecretPath, "/home/ann/models/absent"),
             new("job", subtraction.JobId, Other(subtraction.JobId)), new("job", clustering.JobId, Other(clustering.JobId)),
             new("collection", "ann/hidden-c", "ann/absent-c"), new("collection", "ANN/Hidden-C", "ANN/Absent-C"),
+            new("router", router, Other(router)), new("router", subtracted, Other(subtracted)),
             new("snapshot", snapshot, Other(snapshot)), new("upload", upload.UploadId, Other(upload.UploadId)), new("key", key.Id, Other(key.Id)),
         }.ToLookup(s => s.Kind);
         After = await LookAsync();
@@ -96,10 +103,14 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
             foreach (var route in new[]
             {
                 "/health", "/whoami", "/merge-methods", "/base-models", $"/base-models/resolve?name={Base}", $"/clusterings?baseModel={Base}",
+                $"/libraries/diverse?baseModel={Base}", $"/libraries/diverse?baseModel={Base}&scope=mine&objective=logDeterminant",
+                "/health", "/whoami", "/merge-methods", "/base-models", $"/base-models/resolve?name={Base}", $"/clusterings?baseModel={Base}", $"/clusterings/{openSnapshot}", $"/clusterings/{openSnapshot}/map", $"/clusterings/{openSnapshot}/map.svg",
+                "/adapters/ann/open-1/cluster", "/adapters/eve/open-3/cluster",
                 "/adapters", "/adapters?owner=ann", "/adapters?owner=ann&unlisted=true", $"/adapters?baseModel={Base}", "/adapters?q=hidden", "/adapters?q=en-", "/adapters?tag=hidden-tag",
                 $"/adapters?owner=ann&baseModel={Base}&q=open", "/adapters/ann/open-1", "/adapters/ann/open-1/versions", "/adapters/ann/open-1/versions/main/report",
                 "/adapters/ann/open-1/similar", "/adapters/eve/open-3", "/adapters/eve/open-3/versions", "/adapters/eve/open-3/versions/1", "/adapters/eve/open-3/versions/1/report",
-                "/adapters/eve/open-3/similar?limit=10", "/jobs", "/keys", "/collections?owner=ann", "/collections?owner=eve",
+                "/adapters/eve/open-3/similar?limit=10", "/adapters/eve/open-3/similar?similarity=flatAb", "/adapters/eve/open-3/novelty", "/adapters/ann/open-1/novelty",
+                "/adapters/eve/open-3/versions/1/analysis", "/jobs", "/keys", "/collections?owner=ann", "/collections?owner=eve",
             })
             {
                 answers[$"{name} {route}"] = await caller.SendAsync(HttpMethod.Get, route);

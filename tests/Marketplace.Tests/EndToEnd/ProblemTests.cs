@@ -20,7 +20,7 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
     public sealed class Fixture(AzuriteFixture azurite) : StackFixture(azurite, new StackSettings
     {
         FunctionsThroughProxy = true,
-        Environment = new Dictionary<string, string> { ["Marketplace__MaxActiveJobs"] = "1", ["Marketplace__MaxExactLibrary"] = "2", ["Marketplace__MaxComparedBytes"] = "4000" },
+        Environment = new Dictionary<string, string> { ["Marketplace__MaxActiveJobs"] = "1", ["Marketplace__MaxDiverseLibrary"] = "2", ["Marketplace__MaxComparedBytes"] = "4000" },
     })
     {
         public override async ValueTask InitializeAsync()
@@ -68,6 +68,12 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
             await RefusedAsync(owner, HttpMethod.Post, "/compatibility", new CompatibilityRequest(["ann/one", "ann/absent"]), "inputs[1]");
             await RefusedAsync(owner, HttpMethod.Post, "/compatibility", new CompatibilityRequest(["ann/one", "ann/other-base"], 0), "rank");
             await RefusedAsync(owner, HttpMethod.Post, "/clusterings", new ClusteringRequest(StackAdapters.BaseModel, K: 9), "k");
+            await RefusedAsync(owner, HttpMethod.Post, "/clusterings", new ClusteringRequest(StackAdapters.BaseModel, Mode: "guess"), "mode");
+            await RefusedAsync(owner, HttpMethod.Post, "/clusterings", new ClusteringRequest(CrowdedBase, Mode: "exact"), "mode");
+            await RefusedAsync(owner, HttpMethod.Post, "/clusterings", new ClusteringRequest(StackAdapters.BaseModel, Sparsity: 0.5), "sparsity");
+            await RefusedAsync(owner, HttpMethod.Post, "/clusterings", new ClusteringRequest(CrowdedBase, "flatAb", Sparsity: 0.5), "sparsity");
+            await RefusedAsync(owner, HttpMethod.Post, "/clusterings", new ClusteringRequest(StackAdapters.BaseModel, Components: 0), "components");
+            await RefusedAsync(stack.Anonymous, HttpMethod.Get, "/adapters/ann/one/cluster?similarity=looks", null, "similarity");
             await RefusedAsync(owner, HttpMethod.Post, "/keys", new CreateKeyRequest("x", "emperor"), "scope");
             await RefusedAsync(owner, HttpMethod.Patch, "/adapters/ann/one", new UpdateAdapterRequest(), "listed");
             await RefusedAsync(stack.Anonymous, HttpMethod.Get, "/adapters/ann/one/versions/main/lineage?format=png", null, "format");
@@ -159,11 +165,7 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
             Assert.Contains("narrow", problem.Detail, StringComparison.Ordinal);
         },
         ["library-too-large"] = async stack =>
-        {
-            var owner = await stack.AccountAsync("ann");
-            (await owner.SendAsync(HttpMethod.Post, "/clusterings", new ClusteringRequest(CrowdedBase))).Problem(422, "library-too-large");
-            (await stack.Anonymous.SendAsync(HttpMethod.Get, "/adapters/ann/crowd-4/similar")).Problem(422, "library-too-large");
-        },
+            (await stack.Anonymous.SendAsync(HttpMethod.Get, $"/libraries/diverse?baseModel={CrowdedBase}")).Problem(422, "library-too-large"),
         ["comparison-too-large"] = async stack =>
             (await stack.Anonymous.SendAsync(HttpMethod.Post, "/compatibility", new CompatibilityRequest(["ann/crowd-4", "ann/crowd-5", "ann/crowd-6"]))).Problem(422, "comparison-too-large"),
         ["not-mergeable"] = async stack =>
