@@ -58,10 +58,23 @@ public static class RequestClustering
         var digest = await storage.Libraries.PutStateAsync(state, cancellationToken);
         var flat = request.Similarity == Text.Of(AdapterSimilarity.FlatAb);
         var mode = Mode(request.Mode, members.Count, exactUpTo);
-        return new(
+        var asked = new ClusteringJobRequest(
             members[0].BaseModel, request.Similarity, request.K, scope, mode, flat ? request.Sparsity ?? FlatFactors.DefaultSparsity : null,
             mode == SketchMode || flat ? request.Components ?? DefaultComponents(flat ? AdapterSimilarity.FlatAb : AdapterSimilarity.Delta) : null,
             digest.Hex, members.Count);
+        return asked with { After = await AfterAsync(storage, asked, cancellationToken) };
+    }
+
+    // A library that is again as it once was has a snapshot, but not as its newest one: that makes it another request. As long as the newest is what is asked for, it is the same.
+    private static async Task<string?> AfterAsync(MarketplaceStorage storage, ClusteringJobRequest asked, CancellationToken cancellationToken)
+    {
+        var owner = asked.Scope == PublicScope ? null : asked.Scope;
+        if (await storage.Libraries.NewestSnapshotAsync(asked.BaseModel, owner, asked.Similarity, null, cancellationToken) is not { } newest)
+            return null;
+        if (await storage.Jobs.GetAsync(newest.JobId, cancellationToken) is not { } job)
+            return newest.Id;
+        var made = ClusteringJobRequest.Parse(job.RequestJson);
+        return made with { After = null } == asked ? made.After : newest.Id;
     }
 
     /// <summary>Dimensions kept unless asked otherwise. ΔW has no published number; this one keeps a hundred groups apart.</summary>

@@ -67,8 +67,9 @@ public sealed record ResolvedInput(string Adapter, int Number, string VersionId,
 /// <param name="Components">Dimensions that are kept where not all are.</param>
 /// <param name="Library">Digest of the library as it was when asked, which is stored under it: another state is another request.</param>
 /// <param name="Members">How many members it had.</param>
+/// <param name="After">The newest snapshot when it was asked for, if that was of anything else: a library that comes back to an earlier state is clustered again.</param>
 public sealed record ClusteringJobRequest(
-    string BaseModel, string Similarity, int? K, string Scope, string Mode, double? Sparsity, int? Components, string Library, int Members)
+    string BaseModel, string Similarity, int? K, string Scope, string Mode, double? Sparsity, int? Components, string Library, int Members, string? After = null)
 {
     /// <summary>The canonical text.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, ApiJson.Options);

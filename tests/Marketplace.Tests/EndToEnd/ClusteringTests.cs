@@ -144,6 +144,25 @@ public sealed class ClusteringTests(AzuriteFixture azurite)
     });
 
     [Fact]
+    public Task A_library_that_is_again_as_it_was_is_clustered_again() => RunAsync(exactUpTo: 50, async stack =>
+    {
+        var owner = await stack.AccountAsync("ann");
+        for (var i = 0; i < 4; i++)
+            await owner.PublishedAsync($"ann/a{i}", PlantedAdapters.Files(i % 2, i));
+        var first = await ClusterAsync(owner, new ClusteringRequest(Base));
+        Assert.Equal(first.Id, (await ClusterAsync(owner, new ClusteringRequest(Base))).Id);
+
+        await owner.PublishedAsync("ann/guest", PlantedAdapters.Files(0, 10));
+        var second = await ClusterAsync(owner, new ClusteringRequest(Base));
+        await owner.PublishedAsync("ann/guest", PlantedAdapters.Files(0, 10, baseModel: "org/elsewhere"));
+        var third = await ClusterAsync(owner, new ClusteringRequest(Base));
+        Assert.Equal((5, 4), (second.Members, third.Members));
+        Assert.Equal(second.Id, third.Previous);
+        Assert.Equal(Groups(first), Groups(third));
+        Assert.Equal(third.Id, (await ClusterAsync(owner, new ClusteringRequest(Base))).Id);
+    });
+
+    [Fact]
     public Task A_map_has_every_member_and_a_picture_that_can_do_nothing() => RunAsync(exactUpTo: 50, async stack =>
     {
         var owner = await stack.AccountAsync("ann");
