@@ -1,4 +1,3 @@
-using System.Text.Json;
 using Marketplace.Core;
 using Marketplace.Core.Api;
 using Marketplace.Functions.Collections;
@@ -43,13 +42,11 @@ internal static class SnapshotMembers
     /// <summary>What the snapshot has in no cluster, with words: adapters that change nothing, and those that could not be compared.</summary>
     public static IEnumerable<RefusedMember> InNoCluster(ClusterSnapshot snapshot)
     {
-        // Snapshots made before there was a bucket for adapters that change nothing have none.
-        using var body = JsonDocument.Parse(snapshot.BodyJson);
-        VersionReference[] zero = body.RootElement.TryGetProperty("zero", out var bucket) ? bucket.Deserialize<VersionReference[]>(ApiJson.Options)! : [];
+        var view = GetClustering.View(snapshot);
         return
         [
-            .. zero.Select(v => new RefusedMember(Name(v), "in-no-cluster", "All its ΔW are zero, so it is in no cluster and adds nothing to a merge.")),
-            .. GetClustering.View(snapshot).Excluded.Select(e => new RefusedMember(Name(e.Version), "in-no-cluster", "The snapshot left it out of all clusters: " + e.Reason)),
+            .. view.Zero.Select(v => new RefusedMember(Name(v), "in-no-cluster", "All its ΔW are zero, so it is in no cluster and adds nothing to a merge.")),
+            .. view.Excluded.Select(e => new RefusedMember(Name(e.Version), "in-no-cluster", "The snapshot left it out of all clusters: " + e.Reason)),
         ];
     }
 

@@ -25,6 +25,9 @@ public sealed class CollectionDerivation(MarketplaceStorage storage, Derivation 
     {
         var request = CollectionJobRequest.Parse(job.RequestJson);
         var id = AdapterId.Parse(request.Collection);
+        var general = ImmutableArray.CreateBuilder<ResolvedInput>();
+        foreach (var input in request.General)
+            general.Add(await InputAsync(input, "general", cancellationToken));
         var (made, refused) = (new List<(CollectionItem Item, VersionRecord Version)>(), request.Skipped.ToList());
         for (var i = 0; i < request.Items.Length; i++)
         {
@@ -33,7 +36,7 @@ public sealed class CollectionDerivation(MarketplaceStorage storage, Derivation 
             progress.Report(i, request.Items.Length, item.Label);
             try
             {
-                made.Add((item, await MakeAsync(job, request, item, id.Owner, kernel, compute, progress.Part(i, request.Items.Length, item.Label), cancellationToken)));
+                made.Add((item, await MakeAsync(job, request, item, general.ToImmutable(), id.Owner, kernel, compute, progress.Part(i, request.Items.Length, item.Label), cancellationToken)));
             }
             catch (JobFailureException failure)
             {
@@ -61,8 +64,8 @@ public sealed class CollectionDerivation(MarketplaceStorage storage, Derivation 
         request.MadeBy == CollectionJobRequest.Clusters ? item.Label : version.Adapter.Name, version.Adapter, new VersionPointer(version.Number, version.Id));
 
     private async Task<VersionRecord> MakeAsync(
-        JobRecord job, CollectionJobRequest request, CollectionItem item, string owner, string? kernel, ModuleComputation compute,
-        JobProgressReporter progress, CancellationToken cancellationToken)
+        JobRecord job, CollectionJobRequest request, CollectionItem item, ImmutableArray<ResolvedInput> general, string owner, string? kernel,
+        ModuleComputation compute, JobProgressReporter progress, CancellationToken cancellationToken)
     {
         if (!AdapterId.TryCreate(owner, item.Output, out var output))
             throw new JobFailureException("internal-error", $"'{item.Output}' can't be an adapter's name.");
@@ -70,7 +73,7 @@ public sealed class CollectionDerivation(MarketplaceStorage storage, Derivation 
         if (await storage.Versions.FindByUploadAsync(output, key, cancellationToken) is { } present)
             return await storage.Commit.CompleteAsync(present, cancellationToken);
 
-        var derived = await ResolveAsync(request, item, output, cancellationToken);
+        var derived = await ResolveAsync(request, item, general, output, cancellationToken);
         // The same was made before by another job: asking for a library again costs only what is new in it.
         if (await storage.Versions.NewestAsync(output, cancellationToken) is { Lineage: { } lineage } newest && lineage.Kernel == kernel && lineage.RecipeJson == derived.ToJson())
             return await storage.Commit.CompleteAsync(newest, cancellationToken);
@@ -79,14 +82,14 @@ public sealed class CollectionDerivation(MarketplaceStorage storage, Derivation 
     }
 
     /// <summary>What one item asks of a derivation.</summary>
-    private async Task<DerivationRequest> ResolveAsync(CollectionJobRequest request, CollectionItem item, AdapterId output, CancellationToken cancellationToken)
+    private async Task<DerivationRequest> ResolveAsync(
+        CollectionJobRequest request, CollectionItem item, ImmutableArray<ResolvedInput> general, AdapterId output, CancellationToken cancellationToken)
     {
         var residual = request.MadeBy == CollectionJobRequest.Residuals;
         var inputs = ImmutableArray.CreateBuilder<ResolvedInput>();
         foreach (var input in item.Inputs)
             inputs.Add(await InputAsync(input, residual ? "target" : "input", cancellationToken));
-        foreach (var general in request.General)
-            inputs.Add(await InputAsync(general, "general", cancellationToken));
+        inputs.AddRange(general);
         var recipe = request.Recipe;
         if (item.Method is { } other)
             recipe = RecipeForm.Canonical(recipe with { Method = other, Parameters = null, Inputs = [] }, n => n);

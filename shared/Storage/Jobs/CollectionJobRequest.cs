@@ -29,12 +29,13 @@ public sealed record CollectionJobRequest(
     /// <summary>One adapter for each cluster.</summary>
     public const string Clusters = "library-build";
 
-    private const int RowCharacters = 450_000; // of the 524,288 that a row holds, with request, result and everything else
-    private const int ResultCharacters = 140;  // of a member of the result, without the names
+    private const int RowBytes = 900_000;   // of the 1,048,576 that a row holds, for request and result
+    private const int PlainBytes = 200_000; // a result that is not worth compressing
+    private const int ResultBytes = 70;     // of a member of a compressed result, without the names
 
     /// <summary>Whether request and result fit into the job's row.</summary>
     [JsonIgnore]
-    public bool Fits => ToJson().Length + Items.Sum(i => ResultCharacters + i.Label.Length + i.Output.Length + Collection.Length) <= RowCharacters;
+    public bool Fits => Rows.LongSize(ToJson()) + Math.Max(PlainBytes, Items.Sum(i => ResultBytes + i.Label.Length + i.Output.Length) + Skipped.Sum(s => ResultBytes + s.Label.Length)) <= RowBytes;
 
     /// <summary>The canonical text.</summary>
     public string ToJson() => JsonSerializer.Serialize(this, ApiJson.Options);

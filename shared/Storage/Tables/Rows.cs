@@ -1,3 +1,5 @@
+using System.IO.Compression;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Azure.Data.Tables;
@@ -10,6 +12,9 @@ internal static class Rows
 {
     // 64 KiB of UTF-16 is 32,768 characters.
     private const int PieceChars = 30_000;
+    private const int PieceBytes = 60_000;
+    private const int PlainChars = 100_000;
+    private const string Compressed = "Z";
 
     private static readonly JsonSerializerOptions Json = new()
     {
@@ -39,11 +44,21 @@ internal static class Rows
     public static void SetValue<T>(this TableEntity entity, string name, T? value) where T : class =>
         entity.SetLong(name, value is null ? null : JsonSerializer.Serialize(value, Json));
 
-    /// <summary>Writes a text as <c>Name</c>, <c>Name1</c>, <c>Name2</c> …, none longer than a property may be.</summary>
+    /// <summary>
+    /// Writes a text as <c>Name</c>, <c>Name1</c>, <c>Name2</c> …, none longer than a property may be. Very long ones, such as lists of thousands of adapters, are
+    /// compressed into binary properties <c>NameZ</c>, <c>NameZ1</c> …: a row holds 1 MiB, and text takes two bytes for each character.
+    /// </summary>
     public static void SetLong(this TableEntity entity, string name, string? text)
     {
         if (text is null)
             return;
+        if (text.Length > PlainChars)
+        {
+            foreach (var (piece, number) in Compress(text).Chunk(PieceBytes).Select((piece, number) => (piece, number)))
+                entity[number == 0 ? name + Compressed : $"{name}{Compressed}{number}"] = piece;
+            return;
+        }
+
         var (start, i) = (0, 0);
         do
         {
@@ -56,12 +71,34 @@ internal static class Rows
         while (start < text.Length);
     }
 
+    /// <summary>Bytes that a text takes in a row.</summary>
+    public static int LongSize(string text) => text.Length > PlainChars ? Compress(text).Length : 2 * text.Length;
+
     public static string? GetLong(this TableEntity entity, string name)
     {
         var text = entity.GetString(name);
+        if (text is null && entity.GetBinary(name + Compressed) is { } first)
+        {
+            using var bytes = new MemoryStream();
+            bytes.Write(first);
+            for (var i = 1; entity.GetBinary($"{name}{Compressed}{i}") is { } piece; i++)
+                bytes.Write(piece);
+            bytes.Position = 0;
+            using var reader = new StreamReader(new GZipStream(bytes, CompressionMode.Decompress), Encoding.UTF8);
+            return reader.ReadToEnd();
+        }
+
         for (var i = 1; text is not null && entity.GetString(name + i) is { } piece; i++)
             text += piece;
         return text;
+    }
+
+    private static byte[] Compress(string text)
+    {
+        using var bytes = new MemoryStream();
+        using (var zip = new GZipStream(bytes, CompressionLevel.Fastest))
+            zip.Write(Encoding.UTF8.GetBytes(text));
+        return bytes.ToArray();
     }
 
     private sealed class DigestConverter : JsonConverter<Digest>

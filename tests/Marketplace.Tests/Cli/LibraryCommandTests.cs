@@ -28,7 +28,7 @@ public sealed class LibraryCommandTests(UpFixture fixture) : IClassFixture<UpFix
         Assert.Contains("of all targets", shown.Output);
         var report = await cli.Run("show", "ada/sort-clean", "--merge-report");
         Assert.Contains("most general modules", report.Output);
-        Assert.InRange((await Ok("show", "ada/sort-clean", "--merge-report")).GetProperty("general").GetProperty("energyRemoved").GetDouble(), 0, 1);
+        Assert.InRange((await Ok("show", "ada/sort-clean", "--merge-report")).GetProperty("mergeReport").GetProperty("general").GetProperty("energyRemoved").GetDouble(), 0, 1);
 
         var single = await Ok("subtract", "ada/sort", "-g", "ada/log", "-o", "sort-factors", "--mode", "factorwise");
         Assert.Equal("ada/sort-factors", single.GetProperty("result").GetProperty("version").GetProperty("adapter").GetString());

@@ -121,6 +121,14 @@ public sealed class SubtractionBatchTests(SubtractionBatchTests.Fixture fixture)
         Assert.Contains("module-shape-mismatch", refused.Reason, StringComparison.Ordinal);
         (await owner.SendAsync(HttpMethod.Get, "/adapters/ben/wider-residual")).Problem(404, "not-found");
 
+        // DoRA's change of the weights is no product of factors, and the functions hold no base weights to fold it into one.
+        foreach (var name in new[] { "plain", "rslora", "dora" })
+            await owner.PublishedAsync($"ben/{name}-llama", Files(Fixtures.Adapter(Path.Combine("llama", name))));
+        var llama = Result(await PrivacyWorld.EndedAsync(owner, "/subtractions/batch", new SubtractionBatchRequest(
+            [new("ben/plain-llama")], new("ben/llama"), ["ben/dora-llama", "ben/rslora-llama"], Mode: "project")));
+        Assert.Equal(["ben/rslora-llama@1"], llama.Members.Select(m => m.Label));
+        Assert.Contains("dora-not-mergeable", Assert.Single(llama.Refused).Reason, StringComparison.Ordinal);
+
         // If nothing is left, the job has failed, and there is no collection.
         var none = await owner.PostAsync<JobView>("/subtractions/batch", new SubtractionBatchRequest([new("ben/general")], new("ben/none"), ["ben/wider"]), 202);
         none = await owner.EndedAsync(none.JobId);
