@@ -29,7 +29,7 @@ internal static class NoveltyOutput
         { Nearest: null } => "new: there is nothing in the library to compare it with",
         { Verdict: "reuse", Nearest: { } nearest } => $"reuse: this adapter is {Cosine(nearest)} of {Tables.Name(nearest.Version)}",
         { Nearest: { } nearest } =>
-            $"add: {novelty.Novelty.ToString("0 %", CultureInfo.InvariantCulture)} of it is new to the library; this adapter is {Cosine(nearest)} of {Tables.Name(nearest.Version)}, the nearest",
+            $"add: {novelty.Novelty.ToString("0 %", CultureInfo.InvariantCulture)} of it is new to the library; the nearest is {Tables.Name(nearest.Version)}, cosine {Cosine(nearest)}",
     };
 
     private static string Cosine(SimilarView nearest) => nearest.Cosine.ToString("0.00##", CultureInfo.InvariantCulture);

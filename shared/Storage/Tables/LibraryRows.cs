@@ -12,7 +12,7 @@ internal sealed class LibraryRows(LibraryMembers members, TimeProvider clock)
     private static readonly TimeSpan Whole = TimeSpan.FromMinutes(5);
 
     // Timestamps are the service's; a row may be seen a little after one with a later timestamp.
-    private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Overlap = TimeSpan.FromSeconds(2);
 
     private readonly Lock gate = new();
     private readonly Dictionary<string, Library> libraries = new(StringComparer.Ordinal);
