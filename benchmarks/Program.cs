@@ -10,5 +10,9 @@ else if (args is ["mbc", .. var clusterings])
     MbcBenchmark.Run(clusterings);
 else if (args is ["route"])
     RouteBenchmark.Run();
+else if (args is ["library", .. var library])
+    await LibraryBenchmark.Run(library);
+else if (args is ["sketches", .. var what])
+    await SketchBenchmark.RunAsync(withErrors: what is not ["library"]);
 else
     BenchmarkSwitcher.FromAssembly(Assembly.GetExecutingAssembly()).Run(args);

@@ -62,6 +62,14 @@ public sealed class MarketplaceOptions
     [Range(1, long.MaxValue)]
     public long MaxRouterBytes { get; init; } = 512L << 20;
 
+    /// <summary>Multiplications up to which tokens are routed on request.</summary>
+    [Range(1, double.MaxValue)]
+    public double MaxRoutedWork { get; init; } = 20e9;
+
+    /// <summary>Coefficients that an answer about tokens may have.</summary>
+    [Range(1, int.MaxValue)]
+    public int MaxRoutedCoefficients { get; init; } = 500_000;
+
     /// <summary>How long the address of a download works.</summary>
     public TimeSpan DownloadLifetime { get; init; } = TimeSpan.FromMinutes(15);
 

@@ -19,18 +19,11 @@ internal sealed record ComparedLibrary(IReadOnlyList<AdapterSketch?> Sketches, M
 /// <summary>Compares the members of a library, from their sketches or from their weights.</summary>
 public sealed class LibraryComparison(LibrarySketches sketches, LibraryReader reader, ContentCache cache)
 {
-    private const int Batch = 256; // sketches between two reports of progress
-
     internal async Task<ComparedLibrary> CompareAsync(
         ClusteringJobRequest request, AdapterSimilarity similarity, IReadOnlyList<ResolvedInput> members, JobProgressReporter progress, CancellationToken cancellationToken)
     {
-        var loaded = new List<AdapterSketch?>(members.Count);
-        foreach (var batch in members.Chunk(Batch))
-        {
-            progress.Report(loaded.Count, members.Count, "sketches", 0.5 * loaded.Count / members.Count);
-            loaded.AddRange(await sketches.LoadAsync([.. batch.Select(m => (Digest.Parse(m.Config), Digest.Parse(m.Weights)))], cancellationToken));
-        }
-
+        progress.Report(0, members.Count, "sketches", 0);
+        var loaded = (await sketches.LoadAsync([.. members.Select(m => (Digest.Parse(m.Config), Digest.Parse(m.Weights)))], cancellationToken)).ToList();
         var selection = MbcSelection.Of(loaded, similarity);
         selection = selection.Without(await WithMagnitudesAsync(members, selection, cancellationToken));
         if (similarity == AdapterSimilarity.Delta)

@@ -39,7 +39,7 @@ public static class FindDiverse
         if (members.Count > options.Value.MaxDiverseLibrary)
             return Problems.LibraryTooLarge(members.Count, options.Value.MaxDiverseLibrary);
 
-        var known = await sketches.LoadAsync([.. members.Select(m => (m.Config, m.Weights))], cancellationToken);
+        var known = await sketches.LoadAsync(members[0].BaseModel, [.. members.Select(m => (m.Config, m.Weights))], cancellationToken);
         var excluded = members.Zip(known).Where(m => m.Second is null or { IsZero: true }).Select(m => new ExcludedView(
             Views.Reference(m.First.Adapter, m.First.Version),
             m.Second is null ? "Its bytes can't be read, or are not finite." : "It changes nothing: all its ΔW are zero, so it has no direction to compare."));

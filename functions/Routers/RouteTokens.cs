@@ -9,6 +9,7 @@ using Marketplace.Functions.Http;
 using Marketplace.Storage;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Options;
 
 namespace Marketplace.Functions.Routers;
 
@@ -16,12 +17,10 @@ namespace Marketplace.Functions.Routers;
 public static class RouteTokens
 {
     private const int MaxTokens = 4096;
-    private const long MaxAnswer = 500_000;
-    private const double MaxWork = 20e9;
 
     [RequestSizeLimit(RouteBody.MaxBytes)]
     public static async Task<Results<Ok<RouteView>, ProblemHttpResult>> Handle(
-        string id, Requester requester, MarketplaceStorage storage, HttpContext context, CancellationToken cancellationToken,
+        string id, Requester requester, MarketplaceStorage storage, IOptions<MarketplaceOptions> options, HttpContext context, CancellationToken cancellationToken,
         string? topK = null, string? temperature = null, string? average = null, string? logits = null)
     {
         var (router, problem) = await GetRouter.FindAsync(id, requester, storage, cancellationToken);
@@ -52,7 +51,7 @@ public static class RouteTokens
         if (body is null)
             return unreadable!;
         var description = RouterModel.ParseDescription(await storage.Routers.ReadAsync(id, RouterModel.DescriptionFile, cancellationToken));
-        var (asked, wrong) = Check(description, body, k ?? description.TopK, mean);
+        var (asked, wrong) = Check(description, body, k ?? description.TopK, mean, options.Value);
         if (asked is null)
             return wrong!;
         var model = await ReadAsync(storage, router, description, body.IsLogits ? [] : [.. asked.Values.DistinctBy(m => m.Tensor)], cancellationToken);
@@ -60,7 +59,7 @@ public static class RouteTokens
     }
 
     // The routed module of each module that was sent, or the first thing that is wrong.
-    private static (Dictionary<string, RouterModule>? Asked, ProblemHttpResult? Problem) Check(RouterDescription description, RouteBody body, int topK, bool mean)
+    private static (Dictionary<string, RouterModule>? Asked, ProblemHttpResult? Problem) Check(RouterDescription description, RouteBody body, int topK, bool mean, MarketplaceOptions limits)
     {
         if (body.Modules.IsEmpty)
             return (null, RouteBody.Issue("no-inputs", body.IsLogits ? "logits" : "inputs", "There are no tokens to route."));
@@ -85,10 +84,10 @@ public static class RouteTokens
             answer += mean ? description.Experts.Length : (long)tokens.Rows * Math.Min(topK, description.Experts.Length);
         }
 
-        if (work > MaxWork)
+        if (work > limits.MaxRoutedWork)
             return (null, RouteBody.Issue("too-much-work", "inputs", "Tokens, sizes and adapters multiply to more than is computed on request: send fewer modules or tokens at a time."));
-        return answer <= MaxAnswer ? (asked, null) : (null, RouteBody.Issue(
-            "answer-too-large", "inputs", $"The answer would have {answer} coefficients; up to {MaxAnswer} are sent. Ask for average=true, fewer modules or fewer tokens."));
+        return answer <= limits.MaxRoutedCoefficients ? (asked, null) : (null, RouteBody.Issue(
+            "answer-too-large", "inputs", $"The answer would have {answer} coefficients; up to {limits.MaxRoutedCoefficients} are sent. Ask for average=true, fewer modules or fewer tokens."));
     }
 
     // The part of the router that is needed: the header of the file, then the ranges of single tensors.

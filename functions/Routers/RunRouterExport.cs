@@ -52,7 +52,7 @@ public sealed class RunRouterExport(MarketplaceStorage storage, LibraryReader re
             for (var e = 0; e < experts.Count; e++)
             {
                 progress.Report(e, experts.Count + 1, request.Experts[e].Name);
-                var (expert, known) = (e, request.General.IsEmpty ? await published.LoadAsync(request.Experts[e], experts[e], cancellationToken) : null);
+                var (expert, known) = (e, request.General.IsEmpty ? await published.LoadAsync(request.Experts[e], cancellationToken) : null);
                 await Task.Run(() => computation.Add(expert, known, cancellationToken), cancellationToken);
             }
         }

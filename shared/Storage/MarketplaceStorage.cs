@@ -30,8 +30,8 @@ public sealed class MarketplaceStorage
         Publishers = new PublisherStore(Named("publishers"), Clock);
         var members = new LibraryMembers(Named("libraries"));
         Adapters = new AdapterStore(Named("adapters"), members);
-        Libraries = new LibraryStore(members, Adapters, Named("snapshots"), Container("snapshots"));
         Arrivals = new ArrivalStore(Named("arrivals"), Adapters);
+        Libraries = new LibraryStore(members, Adapters, Named("snapshots"), Container("snapshots"), Clock);
         Tags = new TagStore(Named("tags"));
         Versions = new VersionStore(Named("versions"), Adapters, Tags);
         Uploads = new UploadStore(Named("uploads"));

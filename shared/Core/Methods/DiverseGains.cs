@@ -10,47 +10,47 @@ internal abstract class DiverseGains
     public abstract void Add(int row);
 }
 
-/// <summary>Facility location: Σᵢ max(0, s(i, j) − what represents i already). Cosines are computed where they are needed and not kept: n² of them would not fit.</summary>
-internal sealed class FacilityGains(UnitRows rows, double floor) : DiverseGains
+/// <summary>
+/// Facility location: Σᵢ max(0, s(i, j) − what represents i already). One pass over all pairs keeps, of each row, the few that are similar to it; a row that has too many is looked at
+/// anew each time, for n² cosines would not fit. Either way the same numbers are added in the same order.
+/// </summary>
+internal sealed class FacilityGains : DiverseGains
 {
+    private const int MostKept = 2048; // of a row: 160 MB for 10,000 rows in the worst case
     private const int Tile = 4;
-    private const int Block = 64; // rows that stay in the cache while candidates pass
+    private const int Chunk = 32; // rows of one thread's turn
+    private const int Block = 64; // rows that stay in the cache while a chunk passes
 
-    private readonly float[] covered = new float[rows.Count];
+    private readonly UnitRows rows;
+    private readonly double floor;
+    private readonly float[] covered;
+    private readonly List<(int Row, float Similarity)>?[] similar;
+
+    public FacilityGains(UnitRows rows, double floor)
+    {
+        (this.rows, this.floor, covered, similar) = (rows, floor, new float[rows.Count], new List<(int, float)>?[rows.Count]);
+        Parallel.For(0, (rows.Count + Chunk - 1) / Chunk, chunk => Look(chunk * Chunk, Math.Min((chunk + 1) * Chunk, rows.Count)));
+    }
 
     /// <inheritdoc/>
     public override double[] Of(IReadOnlyList<int> candidates)
     {
         var gains = new double[candidates.Count];
-        // Neighbours go through in tiles of four: at the start that is everybody.
-        var consecutive = candidates.Count >= Tile && candidates[^1] - candidates[0] == candidates.Count - 1 && candidates.Zip(candidates.Skip(1)).All(p => p.Second == p.First + 1);
-        if (!consecutive)
+        Parallel.For(0, candidates.Count, c =>
         {
-            Parallel.For(0, candidates.Count, c =>
+            var (candidate, gain) = (candidates[c], 0d);
+            if (similar[candidate] is { } kept)
+            {
+                foreach (var (row, similarity) in kept)
+                    gain += Math.Max(0, similarity - covered[row]);
+            }
+            else
             {
                 for (var i = 0; i < rows.Count; i++)
-                    gains[c] += More(i, rows.Cosine(candidates[c], i));
-            });
-            return gains;
-        }
+                    gain += Math.Max(0, Similarity(rows.Cosine(candidate, i)) - covered[i]);
+            }
 
-        const int chunk = 32;
-        Parallel.For(0, (candidates.Count + chunk - 1) / chunk, part =>
-        {
-            Span<float> four = stackalloc float[Tile];
-            var (first, last) = (part * chunk, Math.Min((part + 1) * chunk, candidates.Count));
-            for (var block = 0; block < rows.Count; block += Block)
-                for (var c = first; c < last; c += Tile)
-                {
-                    var width = Math.Min(Tile, last - c);
-                    for (var i = block; i < Math.Min(block + Block, rows.Count); i++)
-                    {
-                        if (width == Tile)
-                            rows.Cosines(i, candidates[c], four);
-                        for (var k = 0; k < width; k++)
-                            gains[c + k] += More(i, width == Tile ? four[k] : rows.Cosine(candidates[c + k], i));
-                    }
-                }
+            gains[c] = gain;
         });
         return gains;
     }
@@ -58,7 +58,50 @@ internal sealed class FacilityGains(UnitRows rows, double floor) : DiverseGains
     /// <inheritdoc/>
     public override void Add(int row) => Parallel.For(0, rows.Count, i => covered[i] = Math.Max(covered[i], Similarity(rows.Cosine(row, i))));
 
-    private float More(int i, float cosine) => Math.Max(0, Similarity(cosine) - covered[i]);
+    // Who is similar to rows first … last − 1, in ascending order.
+    private void Look(int first, int last)
+    {
+        for (var j = first; j < last; j++)
+            similar[j] = [];
+        Span<float> one = stackalloc float[Tile];
+        Span<float> two = stackalloc float[Tile];
+        for (var block = 0; block < rows.Count; block += Block)
+        {
+            var end = Math.Min(block + Block, rows.Count);
+            var j = first;
+            for (; j + Tile <= last; j += Tile)
+            {
+                var i = block;
+                for (; i + 1 < end; i += 2)
+                {
+                    rows.Cosines(i, j, one, two);
+                    for (var k = 0; k < Tile; k++)
+                    {
+                        Keep(j + k, i, one[k]);
+                        Keep(j + k, i + 1, two[k]);
+                    }
+                }
+
+                for (; i < end; i++)
+                    for (var k = 0; k < Tile; k++)
+                        Keep(j + k, i, rows.Cosine(i, j + k));
+            }
+
+            for (; j < last; j++)
+                for (var i = block; i < end; i++)
+                    Keep(j, i, rows.Cosine(i, j));
+        }
+    }
+
+    private void Keep(int row, int other, float cosine)
+    {
+        if (Similarity(cosine) is not (> 0 and var similarity) || similar[row] is not { } kept)
+            return;
+        if (kept.Count == MostKept)
+            similar[row] = null;
+        else
+            kept.Add((other, similarity));
+    }
 
     private float Similarity(float cosine) => cosine >= floor ? Math.Min(cosine, 1) : 0;
 }

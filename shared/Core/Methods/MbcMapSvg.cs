@@ -9,7 +9,8 @@ namespace Marketplace.Core.Methods;
 public static class MbcMapSvg
 {
     private const string Namespace = "http://www.w3.org/2000/svg";
-    private const double Plot = 620;
+    private const double Plot = 620; // width, and most height
+    private const double LeastHeight = 300;
     private const double Inset = 26; // of the outermost points from the frame
     private const double Top = 58;
     private const double Left = 44;
@@ -60,15 +61,37 @@ public static class MbcMapSvg
             Math.Max(0, Math.Min(X + Width, other.X + other.Width) - Math.Max(X, other.X)) * Math.Max(0, Math.Min(Y + Height, other.Y + other.Height) - Math.Max(Y, other.Y));
     }
 
+    // One scale for both axes: distances are to be compared.
+    private sealed class Placing
+    {
+        private readonly double scale;
+        private readonly double x0;
+        private readonly double y0;
+
+        public Placing(ClusterSnapshotView snapshot)
+        {
+            var members = snapshot.Clusters.SelectMany(c => c.Members).ToList();
+            var (left, right, bottom, top) = (members.Min(m => m.X), members.Max(m => m.X), members.Min(m => m.Y), members.Max(m => m.Y));
+            scale = (Plot - (2 * Inset)) / Math.Max(Math.Max(right - left, top - bottom), 1e-9);
+            (x0, y0) = ((left + right) / 2, (bottom + top) / 2);
+            Height = Math.Clamp(((top - bottom) * scale) + (2 * Inset), LeastHeight, Plot);
+        }
+
+        public double Height { get; }
+
+        public Spot Of(double x, double y) => new(Left + (Plot / 2) + ((x - x0) * scale), Top + (Height / 2) - ((y - y0) * scale));
+    }
+
     /// <summary>Draws a snapshot.</summary>
     /// <returns>A document that stands by itself: no script, no reference to anything outside.</returns>
     public static string Render(ClusterSnapshotView snapshot)
     {
         var text = new StringBuilder();
+        var place = new Placing(snapshot);
         using (var xml = XmlWriter.Create(text, new XmlWriterSettings { Indent = true, OmitXmlDeclaration = true, NewLineChars = "\n" }))
         {
             var rows = Math.Min(snapshot.Clusters.Count, MostRows) + (snapshot.Clusters.Count > MostRows ? 1 : 0) + (snapshot.Zero.Count > 0 ? 1 : 0) + (snapshot.Excluded.Count > 0 ? 1 : 0);
-            var (width, height) = (LegendX + LegendWidth, Top + Math.Max(Plot + 44, (rows * Row) + 20));
+            var (width, height) = (LegendX + LegendWidth, Top + Math.Max(place.Height + 44, (rows * Row) + 20));
             xml.WriteStartElement("svg", Namespace);
             Attributes(xml, ("viewBox", $"0 0 {N(width)} {N(height)}"), ("width", N(width)), ("height", N(height)), ("role", "img"));
             xml.WriteElementString("title", Namespace, Clean($"Map of the library of {snapshot.BaseModel}"));
@@ -79,8 +102,8 @@ public static class MbcMapSvg
             Text(
                 xml, "small", Left, 44,
                 string.Create(CultureInfo.InvariantCulture, $"{snapshot.Members:N0} adapters in {snapshot.K} clusters by {snapshot.Similarity}{silhouette}; {snapshot.CreatedAt.UtcDateTime:yyyy-MM-dd}"), "start");
-            Frame(xml, snapshot);
-            Points(xml, snapshot);
+            Frame(xml, snapshot, place);
+            Points(xml, snapshot, place);
             Legend(xml, snapshot);
             xml.WriteEndElement();
         }
@@ -88,24 +111,23 @@ public static class MbcMapSvg
         return text.Append('\n').ToString();
     }
 
-    private static void Frame(XmlWriter xml, ClusterSnapshotView snapshot)
+    private static void Frame(XmlWriter xml, ClusterSnapshotView snapshot, Placing place)
     {
-        Element(xml, "rect", ("class", "frame"), ("x", N(Left)), ("y", N(Top)), ("width", N(Plot)), ("height", N(Plot)), ("rx", "6"));
-        var origin = Place(snapshot)(0, 0);
+        Element(xml, "rect", ("class", "frame"), ("x", N(Left)), ("y", N(Top)), ("width", N(Plot)), ("height", N(place.Height)), ("rx", "6"));
+        var origin = place.Of(0, 0);
         if (origin.X > Left && origin.X < Left + Plot)
-            Element(xml, "line", ("class", "axis"), ("x1", N(origin.X)), ("x2", N(origin.X)), ("y1", N(Top)), ("y2", N(Top + Plot)));
-        if (origin.Y > Top && origin.Y < Top + Plot)
+            Element(xml, "line", ("class", "axis"), ("x1", N(origin.X)), ("x2", N(origin.X)), ("y1", N(Top)), ("y2", N(Top + place.Height)));
+        if (origin.Y > Top && origin.Y < Top + place.Height)
             Element(xml, "line", ("class", "axis"), ("x1", N(Left)), ("x2", N(Left + Plot)), ("y1", N(origin.Y)), ("y2", N(origin.Y)));
-        Text(xml, "small", Left + (Plot / 2), Top + Plot + 20, $"first axis: {Share(snapshot, 0)} of the variance", "middle");
+        Text(xml, "small", Left + (Plot / 2), Top + place.Height + 20, $"first axis: {Share(snapshot, 0)} of the variance", "middle");
         xml.WriteStartElement("text", Namespace);
-        Attributes(xml, ("class", "small"), ("text-anchor", "middle"), ("transform", $"translate({N(Left - 16)} {N(Top + (Plot / 2))}) rotate(-90)"));
+        Attributes(xml, ("class", "small"), ("text-anchor", "middle"), ("transform", $"translate({N(Left - 16)} {N(Top + (place.Height / 2))}) rotate(-90)"));
         xml.WriteString($"second axis: {Share(snapshot, 1)} of the variance");
         xml.WriteEndElement();
     }
 
-    private static void Points(XmlWriter xml, ClusterSnapshotView snapshot)
+    private static void Points(XmlWriter xml, ClusterSnapshotView snapshot, Placing place)
     {
-        var place = Place(snapshot);
         var size = snapshot.Members switch { <= 300 => 4.2, <= MostTitles => 3.2, _ => 2.2 };
         // Large clusters first, so that small ones lie on top.
         foreach (var (cluster, index) in snapshot.Clusters.Select((c, i) => (c, i)).OrderByDescending(c => c.c.Size).ThenBy(c => c.i))
@@ -113,11 +135,11 @@ public static class MbcMapSvg
             xml.WriteStartElement("g", Namespace);
             Attributes(xml, ("class", $"point k{index % Colours}"));
             foreach (var member in cluster.Members)
-                Mark(xml, place(member.X, member.Y), index, size, snapshot.Members <= MostTitles ? $"{Name(member.Version)}, {cluster.Name}" : null);
+                Mark(xml, place.Of(member.X, member.Y), index, size, snapshot.Members <= MostTitles ? $"{Name(member.Version)}, {cluster.Name}" : null);
             xml.WriteEndElement();
         }
 
-        var medoids = snapshot.Clusters.Select(c => c.Members.First(m => m.Version == c.Medoid)).Select(m => place(m.X, m.Y)).ToList();
+        var medoids = snapshot.Clusters.Select(c => c.Members.First(m => m.Version == c.Medoid)).Select(m => place.Of(m.X, m.Y)).ToList();
         for (var c = 0; c < medoids.Count; c++)
         {
             xml.WriteStartElement("g", Namespace);
@@ -126,18 +148,18 @@ public static class MbcMapSvg
             xml.WriteEndElement();
         }
 
-        Labels(xml, snapshot, medoids);
+        Labels(xml, snapshot, medoids, place);
     }
 
     // The largest clusters choose first; a label that would cover another one is left to the legend.
-    private static void Labels(XmlWriter xml, ClusterSnapshotView snapshot, List<Spot> medoids)
+    private static void Labels(XmlWriter xml, ClusterSnapshotView snapshot, List<Spot> medoids, Placing place)
     {
         var taken = medoids.Select(m => new Area(m.X - 6, m.Y - 6, 12, 12)).ToList();
         foreach (var (cluster, index) in snapshot.Clusters.Select((c, i) => (c, i)).OrderByDescending(c => c.c.Size).ThenBy(c => c.i))
         {
             var label = snapshot.Clusters.Count <= MostNames ? $"{cluster.Name} {Shorten(cluster.Medoid.Adapter, LongestName)}" : cluster.Name;
             var (medoid, width) = (medoids[index], (label.Length * Advance) + 4);
-            var best = Around(medoid, width).Where(Inside).Select(a => (Area: a, Cost: taken.Sum(a.Overlap))).OrderBy(a => a.Cost).Cast<(Area Area, double Cost)?>().FirstOrDefault();
+            var best = Around(medoid, width).Where(a => Inside(a, place)).Select(a => (Area: a, Cost: taken.Sum(a.Overlap))).OrderBy(a => a.Cost).Cast<(Area Area, double Cost)?>().FirstOrDefault();
             if (best is not { Cost: 0 } free)
                 continue;
             taken.Add(free.Area);
@@ -166,8 +188,8 @@ public static class MbcMapSvg
         }
     }
 
-    private static bool Inside(Area area) =>
-        area.X >= Left + 4 && area.X + area.Width <= Left + Plot - 4 && area.Y >= Top + 4 && area.Y + area.Height <= Top + Plot - 4;
+    private static bool Inside(Area area, Placing place) =>
+        area.X >= Left + 4 && area.X + area.Width <= Left + Plot - 4 && area.Y >= Top + 4 && area.Y + area.Height <= Top + place.Height - 4;
 
     private static void Legend(XmlWriter xml, ClusterSnapshotView snapshot)
     {
@@ -198,17 +220,6 @@ public static class MbcMapSvg
 
         if (snapshot.Excluded.Count > 0)
             Text(xml, "small", LegendX + 20, y, string.Create(CultureInfo.InvariantCulture, $"     {snapshot.Excluded.Count,6:N0}  left out"), "start");
-    }
-
-    // One scale for both axes: distances are to be compared.
-    private static Func<double, double, Spot> Place(ClusterSnapshotView snapshot)
-    {
-        var members = snapshot.Clusters.SelectMany(c => c.Members).ToList();
-        var (left, right, bottom, top) = (members.Min(m => m.X), members.Max(m => m.X), members.Min(m => m.Y), members.Max(m => m.Y));
-        var extent = Math.Max(Math.Max(right - left, top - bottom), 1e-9);
-        var scale = (Plot - (2 * Inset)) / extent;
-        var (x0, y0) = ((left + right) / 2, (bottom + top) / 2);
-        return (x, y) => new(Left + (Plot / 2) + ((x - x0) * scale), Top + (Plot / 2) - ((y - y0) * scale));
     }
 
     private static void Mark(XmlWriter xml, Spot at, int cluster, double size, string? title)

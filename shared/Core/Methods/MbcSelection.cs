@@ -31,7 +31,7 @@ public sealed record MbcSelection(ImmutableArray<int> Compared, ImmutableArray<i
             else if (sketch.IsZero)
                 zero.Add(i);
             else if (!double.IsFinite(sketch.Norm) || !double.IsFinite(sketch.FlatNorm))
-                excluded.Add(new(i, "Its factors are so large that their norm is not finite."));
+                excluded.Add(new(i, "Its factors hold NaN or infinity, or are so large that their norm is not finite."));
             else if (similarity == AdapterSimilarity.FlatAb && sketch.FlatAb.IsEmpty)
                 excluded.Add(new(i, "A module has scaling 0, so B can't be told from ΔW."));
             else

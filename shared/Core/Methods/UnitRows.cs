@@ -62,28 +62,38 @@ internal sealed class UnitRows
         return Finish(sum, i, j);
     }
 
-    /// <summary>The cosines of row i with four consecutive rows.</summary>
-    public void Cosines(int i, int j, Span<float> four)
+    /// <summary>The cosines of rows i and i + 1 with four consecutive rows from j on.</summary>
+    public void Cosines(int i, int j, Span<float> first, Span<float> second)
     {
-        var (s0, s1, s2, s3) = (Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero);
-        var x = Vectors(i);
-        var y0 = Vectors(j)[..x.Length];
-        var y1 = Vectors(j + 1)[..x.Length];
-        var y2 = Vectors(j + 2)[..x.Length];
-        var y3 = Vectors(j + 3)[..x.Length];
-        for (var k = 0; k < x.Length; k++)
+        var (a0, a1, a2, a3) = (Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero);
+        var (b0, b1, b2, b3) = (Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero, Vector<float>.Zero);
+        var x0 = Vectors(i);
+        var x1 = Vectors(i + 1)[..x0.Length];
+        var y0 = Vectors(j)[..x0.Length];
+        var y1 = Vectors(j + 1)[..x0.Length];
+        var y2 = Vectors(j + 2)[..x0.Length];
+        var y3 = Vectors(j + 3)[..x0.Length];
+        for (var k = 0; k < x0.Length; k++)
         {
-            var v = x[k];
-            s0 = Vector.FusedMultiplyAdd(v, y0[k], s0);
-            s1 = Vector.FusedMultiplyAdd(v, y1[k], s1);
-            s2 = Vector.FusedMultiplyAdd(v, y2[k], s2);
-            s3 = Vector.FusedMultiplyAdd(v, y3[k], s3);
+            var (u, v) = (x0[k], x1[k]);
+            a0 = Vector.FusedMultiplyAdd(u, y0[k], a0);
+            a1 = Vector.FusedMultiplyAdd(u, y1[k], a1);
+            a2 = Vector.FusedMultiplyAdd(u, y2[k], a2);
+            a3 = Vector.FusedMultiplyAdd(u, y3[k], a3);
+            b0 = Vector.FusedMultiplyAdd(v, y0[k], b0);
+            b1 = Vector.FusedMultiplyAdd(v, y1[k], b1);
+            b2 = Vector.FusedMultiplyAdd(v, y2[k], b2);
+            b3 = Vector.FusedMultiplyAdd(v, y3[k], b3);
         }
 
-        four[0] = Finish(s0, i, j);
-        four[1] = Finish(s1, i, j + 1);
-        four[2] = Finish(s2, i, j + 2);
-        four[3] = Finish(s3, i, j + 3);
+        first[0] = Finish(a0, i, j);
+        first[1] = Finish(a1, i, j + 1);
+        first[2] = Finish(a2, i, j + 2);
+        first[3] = Finish(a3, i, j + 3);
+        second[0] = Finish(b0, i + 1, j);
+        second[1] = Finish(b1, i + 1, j + 1);
+        second[2] = Finish(b2, i + 1, j + 2);
+        second[3] = Finish(b3, i + 1, j + 3);
     }
 
     private float Finish(Vector<float> sum, int i, int j)

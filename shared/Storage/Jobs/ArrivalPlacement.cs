@@ -11,7 +11,7 @@ namespace Marketplace.Storage.Jobs;
 /// Places a newly published adapter into the newest clusterings of its library, from its sketch and without clustering again: those for everybody, and its owner's own. It may
 /// be done again at any time. A publish does not depend on it: what goes wrong here is logged, and the next clustering takes the adapter in anyway.
 /// </summary>
-public sealed class ArrivalPlacement(MarketplaceStorage storage, AdapterAnalyses analyses, TimeProvider time, ILogger<ArrivalPlacement> logger)
+public sealed class ArrivalPlacement(MarketplaceStorage storage, LibrarySketches sketches, TimeProvider time, ILogger<ArrivalPlacement> logger)
 {
     private const int Kept = 8; // placements in memory, half a megabyte each
 
@@ -30,7 +30,7 @@ public sealed class ArrivalPlacement(MarketplaceStorage storage, AdapterAnalyses
                 {
                     if (await storage.Libraries.NewestSnapshotAsync(baseModel, owner, ApiJson.Name(similarity), null, cancellationToken) is not { } snapshot)
                         continue;
-                    sketch ??= await analyses.LoadSketchAsync(version.Config, version.Weights, cancellationToken);
+                    sketch ??= (await sketches.LoadAsync([(version.Config, version.Weights)], cancellationToken))[0];
                     if (sketch is null)
                         return;
                     if (Place(sketch, similarity, await PlacementAsync(snapshot.Id, cancellationToken)) is not var (cluster, placed))

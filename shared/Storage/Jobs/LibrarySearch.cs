@@ -36,7 +36,10 @@ public sealed class LibrarySearch(MarketplaceStorage storage, LibrarySketches sk
                 candidates.Add(new(members[i], sketch, cosine));
         }
 
-        return ([.. candidates.OrderByDescending(c => c.Estimate).ThenBy(c => c.Member.Adapter.ToString(), StringComparer.Ordinal)], members.Count);
+        candidates.Sort((x, y) => y.Estimate.CompareTo(x.Estimate) is not 0 and var order
+            ? order
+            : string.CompareOrdinal(x.Member.Adapter.ToString(), y.Member.Adapter.ToString()));
+        return (candidates, members.Count);
     }
 
     /// <summary>Those of the candidates that still exist for the caller, in order, as many as wanted.</summary>

@@ -40,6 +40,15 @@ internal sealed class LibraryMembers(Table table)
             yield return (row.Key(), Read(row));
     }
 
+    /// <summary>The rows written after a moment, all of them if there is none, each with the service's timestamp.</summary>
+    public async IAsyncEnumerable<(string Row, DateTimeOffset Written, LibraryMember Member)> ChangedAsync(
+        string baseModel, DateTimeOffset? after, [EnumeratorCancellation] CancellationToken ct)
+    {
+        var filter = Filter.All(Filter.Partition(Keys.Model(baseModel)), after is { } moment ? Filter.Of($"Timestamp gt {moment}") : null);
+        await foreach (var row in table.QueryAsync(filter, ct))
+            yield return (row.RowKey, row.Timestamp ?? default, Read(row));
+    }
+
     private static TableEntity Write(LibraryMember member)
     {
         var row = Rows.New(Keys.Member(member.BaseModel, member.Adapter));

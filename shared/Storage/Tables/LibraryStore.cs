@@ -15,9 +15,10 @@ public sealed class LibraryStore
     private readonly AdapterStore adapters;
     private readonly Table snapshots;
     private readonly BlobContainerClient bodies;
+    private readonly LibraryRows rows;
 
-    internal LibraryStore(LibraryMembers members, AdapterStore adapters, Table snapshots, BlobContainerClient bodies) =>
-        (this.members, this.adapters, this.snapshots, this.bodies) = (members, adapters, snapshots, bodies);
+    internal LibraryStore(LibraryMembers members, AdapterStore adapters, Table snapshots, BlobContainerClient bodies, TimeProvider clock) =>
+        (this.members, this.adapters, this.snapshots, this.bodies, rows) = (members, adapters, snapshots, bodies, new LibraryRows(members, clock));
 
     /// <summary>Enters an adapter or moves it to another version, never back to an earlier one.</summary>
     public Task PutMemberAsync(LibraryMember member, CancellationToken ct = default) => members.PutAsync(member, ct);
@@ -51,11 +52,10 @@ public sealed class LibraryStore
     }
 
     /// <summary>
-    /// The members whose rows say that the caller may see them, in ordinal order of their names: one query, however large the library is. Rows may lag: nothing may be said
-    /// of a member before <see cref="ConfirmAsync"/>.
+    /// The members whose rows say that the caller may see them, in no order, from memory but for what was written since the last look. Rows may lag, and those of members that left stay for
+    /// minutes: nothing may be said of a member before <see cref="ConfirmAsync"/>.
     /// </summary>
-    public async Task<IReadOnlyList<LibraryMember>> ScanMembersAsync(string baseModel, Caller caller, CancellationToken ct = default) =>
-        [.. (await members.ScanAsync(baseModel, caller, null, null, ct).Select(r => r.Member).ToListAsync(ct)).OrderBy(m => Keys.Adapter(m.Adapter), StringComparer.Ordinal)];
+    public Task<IReadOnlyList<LibraryMember>> ScanMembersAsync(string baseModel, Caller caller, CancellationToken ct = default) => rows.LookAsync(baseModel, caller, ct);
 
     /// <summary>The member as its adapter's own row has it; null if it does not exist for the caller, or is of another library.</summary>
     public async Task<LibraryMember?> ConfirmAsync(LibraryMember member, Caller caller, CancellationToken ct = default) =>

@@ -99,6 +99,7 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("RequestRouter", "adapter", HttpMethod.Post, _ => "/routers", a => new RouterRequest(["eve/open-3", $"{a}@1"])),
         new("RequestRouter", "adapter", HttpMethod.Post, _ => "/routers", a => new RouterRequest(["eve/open-3"], General: [new(a)])),
         new("RequestRouter", "adapter", HttpMethod.Post, _ => "/routers", a => new RouterRequest(Collection: a)),
+        new("RequestRouter", "collection", HttpMethod.Post, _ => "/routers", c => new RouterRequest(Collection: c)),
         new("GetRouter", "router", HttpMethod.Get, r => $"/routers/{r}"),
         new("DownloadRouterFile", "router", HttpMethod.Get, r => $"/routers/{r}/files/prototypes.safetensors"),
         new("DownloadRouterFile", "router", HttpMethod.Get, r => $"/routers/{r}/files/nothing"),

@@ -76,6 +76,27 @@ public sealed class DiverseSubsetTests
     }
 
     [Fact]
+    public void Rows_that_are_similar_to_too_many_to_be_kept_are_looked_at_anew()
+    {
+        // 2,100 members of one group are more than are kept of a row; the small group's are not.
+        var random = new Random(5);
+        var centres = Vectors(random, 2, 16);
+        float[][] vectors = [.. Enumerable.Range(0, 2130).Select(i => centres[i < 2100 ? 0 : 1].Select(x => x + (0.3f * (float)Adapters.Normal(random))).ToArray())];
+        var subset = Choose(Memory(vectors), 6, floor: 0.5);
+        var chosen = new List<int>();
+        double Covered(IEnumerable<int> picks) => Enumerable.Range(0, vectors.Length).Sum(i => picks.Select(j => Cosine(vectors[i], vectors[j])).Where(c => c >= 0.5).DefaultIfEmpty().Max());
+        foreach (var pick in subset.Picks)
+        {
+            Assert.Equal(Covered([.. chosen, pick.Index]) - Covered(chosen), pick.Gain, 1e-3);
+            chosen.Add(pick.Index);
+        }
+
+        Assert.Contains(subset.Picks.Take(2), p => p.Index >= 2100);
+        var best = Enumerable.Range(0, vectors.Length).Where(i => i % 50 == 0).Max(i => Covered([i]));
+        Assert.True(subset.Picks[0].Gain >= best - 1e-3);
+    }
+
+    [Fact]
     public void What_a_sketch_can_t_tell_from_zero_represents_nobody()
     {
         // Cosine 0.05 with each of the others: noise for sketches of 1,024 numbers.

@@ -8,6 +8,7 @@ using Marketplace.Core.Formats;
 using Marketplace.Core.Merges;
 using Marketplace.Core.Methods;
 using Marketplace.Storage;
+using Marketplace.Storage.Jobs;
 using Marketplace.Tests.Algebra;
 using Marketplace.Tests.EndToEnd;
 using Marketplace.Tests.Support;
@@ -175,89 +176,6 @@ public sealed class RouterApiTests(RouterApiTests.World world) : IClassFixture<R
     });
 
     [Fact]
-    public Task What_can_t_be_a_router_is_refused_with_its_place() => stack.RunAsync(async () =>
-    {
-        string[] one = ["ann/small-1"];
-        foreach (var (request, code, place) in new (RouterRequest, string, string)[]
-        {
-            (new(), "invalid-value", "adapters"), (new(one, "ann/three"), "invalid-value", "adapters"), (new([]), "invalid-value", "adapters"),
-            (new([.. Enumerable.Range(0, 257).Select(i => $"ann/{i}")]), "invalid-value", "adapters"), (new([null!]), "invalid-value", "adapters[0]"),
-            (new(["ann/small-1", "ann/absent"]), "invalid-value", "adapters[1]"), (new(["ann/small-1", "ANN/small-1@1"]), "invalid-value", "adapters"),
-            (new(Collection: "absent"), "invalid-value", "collection"), (new(Collection: "ann/absent"), "invalid-value", "collection"),
-            (new(one, General: [new("ann/absent")]), "invalid-value", "general[0]"), (new(one, General: [new("ann/small-2", 1), new("ann/small-3", -1)]), "invalid-value", "general"),
-            (new(one, General: [.. Enumerable.Repeat(new WeightedAdapter("ann/small-2"), 21)]), "invalid-value", "general"),
-            (new(one, Mode: "roughly"), "invalid-value", "mode"), (new(one, Combination: "never"), "invalid-value", "combination"), (new(one, TopK: 0), "invalid-value", "topK"),
-            (new(one, Temperature: 0), "invalid-value", "temperature"), (new(one, Name: new string('x', 201)), "invalid-value", "name"),
-            (new(one, Tie: [["q_proj"]]), "tie-invalid", "tie[0]"), (new(one, Tie: [["q_proj", "k_proj"], ["q_proj", "v_proj"]]), "tie-overlaps", "tie[1]"),
-            (new(one, Tie: [.. Enumerable.Range(0, 21).Select(i => (string[])[$"a{i}", $"b{i}"])]), "invalid-value", "tie"), (new(one, Tie: [null!]), "invalid-value", "tie[0]"),
-        })
-        {
-            var problem = (await owner.SendAsync(HttpMethod.Post, "/routers", request)).Problem(400, "invalid-request");
-            Assert.Contains((code, place), problem.Issues!.Select(i => (i.Code, i.Path)));
-        }
-
-        (await owner.SendAsync(HttpMethod.Post, "/routers", new RouterRequest(["ann/small-1", "ann/wide"]))).Problem(422, "base-mismatch");
-        (await stack.Anonymous.SendAsync(HttpMethod.Post, "/routers", new RouterRequest(one))).Problem(401, "unauthenticated");
-        foreach (var (request, code) in new (RouterRequest, string)[]
-        {
-            (new(one, Tie: [["left", "right"]]), "tie-unmatched"),
-            (new(["ann/sort"], General: [new("ann/prose")], Mode: "factorwise", Tie: [["q_proj", "absent"]]), ""),
-        })
-        {
-            var job = await owner.EndedAsync((await owner.PostAsync<JobView>("/routers", request, 202)).JobId);
-            Assert.Equal(code == "" ? "succeeded" : "failed", job.Status);
-            if (code != "")
-                Assert.Contains($"[{code}]", job.Detail);
-        }
-    });
-
-    [Fact]
-    public Task Tokens_that_can_t_be_routed_are_refused_with_their_place() => stack.RunAsync(async () =>
-    {
-        var router = await ExportAsync(new RouterRequest(["ann/small-1", "ann/small-2"], Tie: [["q_proj", "v_proj"]]));
-        var good = string.Join(',', Enumerable.Repeat("1", 8));
-        foreach (var (body, code, place) in new[]
-        {
-            ("{}", "invalid-value", "inputs"), ("""{"inputs":{},"logits":{} }""", "invalid-value", "inputs"), ("""{"inputs":{} }""", "no-inputs", "inputs"),
-            ("""{"inputs":{"nope":[[1]]} }""", "module-unknown", "inputs.nope"), ($$"""{"inputs":{"{{Q}}":[]} }""", "tokens-count", $"inputs.{Q}"),
-            ($$"""{"inputs":{"{{Q}}":[[1,2]]} }""", "width-mismatch", $"inputs.{Q}"), ($$"""{"inputs":{"{{Q}}":[[{{good}}],[1]]} }""", "width-mismatch", $"inputs.{Q}[1]"),
-            ($$"""{"inputs":{"{{Q}}":null} }""", "width-mismatch", $"inputs.{Q}"), ($$"""{"inputs":{"{{Q}}":[null]} }""", "width-mismatch", $"inputs.{Q}"),
-            ($$"""{"inputs":{"{{Q}}":[[{{good}}],[1,1,1e300,1,1,1,1,1]]} }""", "not-finite", $"inputs.{Q}[1][2]"),
-            ($$"""{"inputs":{"{{Q}}":[[{{good}}]],"{{V}}":[[{{good}}]]} }""", "module-repeated", $"inputs.{V}"),
-            ($$"""{"logits":{"{{Q}}":[[{{good}}]]} }""", "width-mismatch", $"logits.{Q}"),
-        })
-        {
-            await RefusedAsync(new StringContent(body, Encoding.UTF8, "application/json"), code, place);
-        }
-
-        await RefusedAsync(Bytes([1, 2, 3]), "not-safetensors", "body");
-        await RefusedAsync(Binary((Q, new Matrix(1, 8, [1, 1, 1, double.NaN, 1, 1, 1, 1]), [1, 8])), "not-finite", $"{Q}[0][3]");
-        await RefusedAsync(Binary((Q, new Matrix(5000, 8), [5000, 8])), "tokens-count", Q);
-        await RefusedAsync(Bytes(SafetensorsBytes(new TensorSource(Q, TensorType.I64, [1], () => new byte[8]))), "type-unknown", Q);
-        (await SendAsync(new StringContent("""{"inputs":{"q":[["x"]]} }""", Encoding.UTF8, "application/json"))).Problem(400, "invalid-json");
-        (await SendAsync(new StringContent("""{"input":{} }""", Encoding.UTF8, "application/json"))).Problem(400, "invalid-json");
-        (await SendAsync(new StringContent("x", Encoding.UTF8, "text/plain"))).Problem(415, "unsupported-media-type");
-        (await SendAsync(Bytes(new byte[33 << 20]), "", ("Expect", "100-continue"))).Problem(413, "too-large");
-        foreach (var (query, place) in new[] { ("topK=0", "topK"), ("topK=x", "topK"), ("temperature=0", "temperature"), ("temperature=NaN", "temperature"), ("average=yes", "average"), ("logits=1", "logits") })
-        {
-            var problem = (await SendAsync(new StringContent("{}", Encoding.UTF8, "application/json"), "?" + query)).Problem(400, "invalid-request");
-            Assert.Contains(problem.Issues!, i => i.Path == place);
-        }
-
-        (await owner.SendAsync(HttpMethod.Get, $"/routers/{router.Id}/files/manifest.json")).Problem(404, "not-found");
-        (await owner.SendAsync(HttpMethod.Get, "/routers/nothing")).Problem(404, "not-found");
-
-        async Task RefusedAsync(HttpContent body, string code, string place)
-        {
-            var problem = (await SendAsync(body)).Problem(400, "invalid-request");
-            Assert.Contains((code, place), problem.Issues!.Select(i => (i.Code, i.Path!)));
-        }
-
-        Task<StackAnswer> SendAsync(HttpContent body, string query = "", params (string, string)[] headers) =>
-            owner.SendAsync(HttpMethod.Post, $"/routers/{router.Id}/route{query}", body, headers);
-    });
-
-    [Fact]
     public Task A_body_of_many_tokens_is_more_than_the_api_takes_elsewhere_and_is_answered() => stack.RunAsync(async () =>
     {
         var router = await ExportAsync(Small());
@@ -271,20 +189,21 @@ public sealed class RouterApiTests(RouterApiTests.World world) : IClassFixture<R
     [Fact]
     public Task Prototypes_that_analysis_left_are_taken_where_nothing_changes_them() => stack.RunAsync(async () =>
     {
-        // Marked results of an analysis show where they were used: 3 stands for what was read, and a half scaling for another configuration of the same weights.
-        var version = await owner.PublishedAsync("ann/analysed", StackAdapters.Files(77));
-        var weights = (await stack.Storage.Versions.GetAsync(AdapterId.Parse("ann/analysed"), version.Number, TestContext.Current.CancellationToken))!.Weights;
-        var statistics = JsonSerializer.SerializeToUtf8Bytes(new
-        {
-            modules = new object[]
-            {
-                new { module = Q, scaling = 1, spectralNorm = 3, singularValues = new[] { 3, 1 } }, new { module = V, scaling = 1, spectralNorm = 0, singularValues = new[] { 0, 0 } },
-            },
-        });
+        // Marked results of an analysis show where they were used.
         var cancel = TestContext.Current.CancellationToken;
-        await stack.Storage.Derived.PutAsync(weights, AdapterAnalysis.Version, AdapterAnalysis.StatisticsFile, statistics, cancel);
-        await stack.Storage.Derived.PutAsync(weights, AdapterAnalysis.Version, AdapterAnalysis.PrototypesFile, SafetensorsBytes(
-            TensorSource.FromDoubles(Q, TensorType.F32, [8], () => [0, 0, 1, 0, 0, 0, 0, 0]), TensorSource.FromDoubles(V, TensorType.F32, [8], () => new double[8])), cancel);
+        var published = await owner.PublishedAsync("ann/analysed", StackAdapters.Files(77));
+        var version = (await stack.Storage.Versions.GetAsync(AdapterId.Parse("ann/analysed"), published.Number, cancel))!;
+        ModuleStatistics Marked(string module, double first, double second) => new(module, "Linear", 8, 8, 2, 2, first, first, 1, 1, 2, false, [first, second]);
+        foreach (var file in AdapterAnalyses.Files(version.Config,
+        [
+            new(AdapterAnalysis.StatisticsFile, JsonSerializer.SerializeToUtf8Bytes(AdapterStatistics.Of([Marked(Q, 6, 2), Marked(V, 0, 0)]), ApiJson.Options)),
+            new(AdapterAnalysis.PrototypesFile, SafetensorsBytes(
+                TensorSource.FromDoubles(Q, TensorType.F32, [8], () => [0, 0, 1, 0, 0, 0, 0, 0]), TensorSource.FromDoubles(V, TensorType.F32, [8], () => new double[8]))),
+        ]))
+        {
+            await stack.Storage.Derived.PutAsync(version.Weights, file.AnalysisVersion, file.Name, file.Content, cancel);
+        }
+
         async Task<(float Row, double S1, double S2)> QueryAsync(RouterRequest request)
         {
             var router = await ExportAsync(request);
@@ -294,14 +213,16 @@ public sealed class RouterApiTests(RouterApiTests.World world) : IClassFixture<R
             return (model.Prototypes(module)[2], module.Experts[0].S1, module.Experts[0].S2);
         }
 
-        Assert.Equal((1, 6, 2), await QueryAsync(new RouterRequest(["ann/analysed"]))); // alpha 4 of rank 2
+        Assert.Equal((1, 6, 2), await QueryAsync(new RouterRequest(["ann/analysed"])));
         Assert.NotEqual(1, (await QueryAsync(new RouterRequest(["ann/analysed"], General: [new("ann/small-1")]))).Row);
         Assert.NotEqual(1, (await QueryAsync(new RouterRequest(["ann/analysed"], Tie: [["q_proj", "v_proj"]]))).Row);
     });
 
     private static RouterRequest Small() => new(["ann/small-1", "ann/small-2", "ann/small-3"]);
 
-    private async Task<RouterView> ExportAsync(RouterRequest request)
+    private Task<RouterView> ExportAsync(RouterRequest request) => ExportAsync(owner, request);
+
+    internal static async Task<RouterView> ExportAsync(StackApi owner, RouterRequest request)
     {
         var job = await PrivacyWorld.EndedAsync(owner, "/routers", request);
         var result = JsonSerializer.Deserialize<RouterResult>(job.Result!.Value, ApiJson.Options)!;
@@ -326,19 +247,19 @@ public sealed class RouterApiTests(RouterApiTests.World world) : IClassFixture<R
     private static Dictionary<string, IReadOnlyList<IReadOnlyList<double>>> Rows(string module, Matrix tokens) =>
         new() { [module] = [.. Enumerable.Range(0, tokens.Rows).Select(t => tokens.Row(t).ToArray())] };
 
-    private static ByteArrayContent Binary(params (string Name, Matrix Values, long[] Shape)[] tensors) => Bytes(Bytes(TensorType.F32, tensors));
+    internal static ByteArrayContent Binary(params (string Name, Matrix Values, long[] Shape)[] tensors) => Bytes(Bytes(TensorType.F32, tensors));
 
     private static byte[] Bytes(TensorType type, (string Name, Matrix Values, long[] Shape)[] tensors) =>
         SafetensorsBytes([.. tensors.Select(t => TensorSource.FromDoubles(t.Name, type, [.. t.Shape], () => t.Values.Values))]);
 
-    private static byte[] SafetensorsBytes(params TensorSource[] tensors)
+    internal static byte[] SafetensorsBytes(params TensorSource[] tensors)
     {
         using var stream = new MemoryStream();
         SafetensorsWriter.Write(stream, tensors);
         return stream.ToArray();
     }
 
-    private static ByteArrayContent Bytes(byte[] bytes) => new(bytes) { Headers = { ContentType = new MediaTypeHeaderValue("application/octet-stream") } };
+    internal static ByteArrayContent Bytes(byte[] bytes) => new(bytes) { Headers = { ContentType = new MediaTypeHeaderValue("application/octet-stream") } };
 
     private static string Sample(string name) => Path.Combine(Fixtures.Repository, "samples", "library", name);
 
