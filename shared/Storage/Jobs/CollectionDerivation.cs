@@ -42,6 +42,10 @@ public sealed class CollectionDerivation(MarketplaceStorage storage, Derivation 
             {
                 refused.Add(new(item.Label, failure.Code, failure.Message));
             }
+            catch (NotFiniteNumberException failure)
+            {
+                refused.Add(new(item.Label, "not-mergeable", failure.Message));
+            }
             catch (MergeMemoryException failure)
             {
                 refused.Add(new(item.Label, "memory-budget", failure.Message));
