@@ -20,7 +20,7 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
     public sealed class Fixture(AzuriteFixture azurite) : StackFixture(azurite, new StackSettings
     {
         FunctionsThroughProxy = true,
-        Environment = new Dictionary<string, string> { ["Marketplace__MaxActiveJobs"] = "1", ["Marketplace__MaxDiverseLibrary"] = "2", ["Marketplace__MaxComparedBytes"] = "4000" },
+        Environment = new Dictionary<string, string> { ["Marketplace__MaxActiveJobs"] = "1", ["Marketplace__MaxExactLibrary"] = "2", ["Marketplace__MaxDiverseLibrary"] = "2", ["Marketplace__MaxComparedBytes"] = "4000" },
     })
     {
         public override async ValueTask InitializeAsync()
