@@ -93,8 +93,8 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
     public Task<ListResponse<ClusterSnapshotSummary>> ListSnapshots(string baseModel, CancellationToken ct) =>
         Connection.Get<ListResponse<ClusterSnapshotSummary>>($"clusterings?baseModel={Uri.EscapeDataString(baseModel)}", ct);
 
-    public Task<DiverseView> GetDiverse(string baseModel, int count, string objective, string scope, CancellationToken ct) =>
-        Connection.Get<DiverseView>($"libraries/diverse?baseModel={Uri.EscapeDataString(baseModel)}&count={count}&objective={objective}&scope={scope}", ct);
+    public Task<DiverseView> GetDiverse(string baseModel, int count, string objective, string scope, bool derived, CancellationToken ct) =>
+        Connection.Get<DiverseView>($"libraries/diverse?baseModel={Uri.EscapeDataString(baseModel)}&count={count}&objective={objective}&scope={scope}&derived={(derived ? "true" : "false")}", ct);
 
     public Task<JobView> RequestRouter(RouterRequest request, CancellationToken ct) => Connection.Post<JobView>("routers", request, ct);
 

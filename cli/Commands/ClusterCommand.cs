@@ -27,11 +27,12 @@ internal static class ClusterCommand
     private static readonly Option<double?> Sparsity = new("--sparsity") { Description = "flatAb: the share of smallest entries set to zero (0.8)" };
     private static readonly Option<int?> Components = new("--components") { Description = "Dimensions that are kept where not all are (flatAb 64, delta from sketches 128)" };
     private static readonly Option<bool> Mine = new("--mine") { Description = "With your private adapters; only you see the snapshot" };
+    private static readonly Option<bool> Derived = new("--derived") { Description = "With adapters that were merged or subtracted, not only trained ones" };
     private static readonly Option<bool> Latest = new("--latest") { Description = "Show the newest snapshot, and compute nothing" };
 
     public static Command Create()
     {
-        var command = new Command("cluster", "Cluster a base model's library (MBC)") { BaseModel, Similarity, Mode, K, Sparsity, Components, Mine, Latest, JobOutput.NoWait };
+        var command = new Command("cluster", "Cluster a base model's library (MBC)") { BaseModel, Similarity, Mode, K, Sparsity, Components, Mine, Derived, Latest, JobOutput.NoWait };
         command.Does(Run);
         return command;
     }
@@ -48,7 +49,7 @@ internal static class ClusterCommand
         }
 
         var request = new ClusteringRequest(
-            baseModel, call.Get(Similarity)!, call.Get(K), call.Get(Mine) ? "mine" : "public", call.Get(Mode)!, call.Get(Sparsity), call.Get(Components));
+            baseModel, call.Get(Similarity)!, call.Get(K), call.Get(Mine) ? "mine" : "public", call.Get(Mode)!, call.Get(Sparsity), call.Get(Components), call.Get(Derived));
         var job = await client.RequestClustering(request, ct);
         if (!call.Get(JobOutput.NoWait))
             job = await JobOutput.Wait(call.Terminal, client, job, ct);

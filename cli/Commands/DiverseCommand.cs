@@ -18,16 +18,18 @@ internal static class DiverseCommand
 
     private static readonly Option<bool> Mine = new("--mine") { Description = "With your private adapters" };
 
+    private static readonly Option<bool> Derived = new("--derived") { Description = "With adapters that were merged or subtracted, not only trained ones" };
+
     public static Command Create()
     {
-        var command = new Command("diverse", "Choose adapters that differ from each other and stand for a library") { BaseModel, Count, Objective, Mine };
+        var command = new Command("diverse", "Choose adapters that differ from each other and stand for a library") { BaseModel, Count, Objective, Mine, Derived };
         command.Does(Run);
         return command;
     }
 
     private static async Task<int> Run(Call call, CancellationToken ct)
     {
-        var view = await call.Connect().GetDiverse(call.Get(BaseModel), call.Get(Count), call.Get(Objective)!, call.Get(Mine) ? "mine" : "public", ct);
+        var view = await call.Connect().GetDiverse(call.Get(BaseModel), call.Get(Count), call.Get(Objective)!, call.Get(Mine) ? "mine" : "public", call.Get(Derived), ct);
         call.Terminal.Result(view, console =>
         {
             var table = Tables.Create("adapter", "gain", "nearest chosen before");

@@ -24,7 +24,7 @@ public static class Recluster
         var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger(nameof(Recluster));
         foreach (var model in await storage.BaseModels.ListAsync(cancellationToken))
         {
-            var members = await storage.Libraries.ListMembersAsync(model.Id, Caller.Anonymous, cancellationToken);
+            var members = await storage.Libraries.ListMembersAsync(model.Id, Caller.Anonymous, derived: false, cancellationToken);
             if (members.Count == 0)
                 continue;
             foreach (var similarity in options.ReclusterFlatAb ? new[] { AdapterSimilarity.Delta, AdapterSimilarity.FlatAb } : [AdapterSimilarity.Delta])

@@ -32,7 +32,7 @@ public static class RequestClustering
         var mine = request.Scope == OwnScope;
         // An admin sees everything, but a snapshot for everybody is made of what everybody sees.
         var audience = mine ? new Caller(requester.Owner, KeyScope.Publish) : Caller.Anonymous;
-        var members = baseModel is null ? [] : await storage.Libraries.ListMembersAsync(baseModel, audience, cancellationToken);
+        var members = baseModel is null ? [] : await storage.Libraries.ListMembersAsync(baseModel, audience, request.Derived, cancellationToken);
         if (members.Count == 0)
             return Problems.NotFound($"library of '{request.BaseModel}'");
         var limit = options.Value.MaxExactLibrary;

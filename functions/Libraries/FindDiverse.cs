@@ -17,7 +17,7 @@ public static class FindDiverse
 
     public static async Task<Results<Ok<DiverseView>, ProblemHttpResult>> Handle(
         Requester requester, MarketplaceStorage storage, LibrarySketches sketches, IOptions<MarketplaceOptions> options, CancellationToken cancellationToken,
-        string? baseModel = null, string? count = null, string? objective = null, string? scope = null)
+        string? baseModel = null, string? count = null, string? objective = null, string? scope = null, string? derived = null)
     {
         if (baseModel is null)
             return Problems.InvalidRequest("baseModel", "Say whose library: ?baseModel=org/name.");
@@ -27,13 +27,15 @@ public static class FindDiverse
             return Problems.InvalidRequest("objective", $"An objective is one of: {Text.Choices<DiverseObjective>()}.");
         if (scope is not (null or PublicScope or OwnScope))
             return Problems.InvalidRequest("scope", $"A scope is one of: {PublicScope}, {OwnScope}.");
+        if (derived is not (null or "true" or "false"))
+            return Problems.InvalidRequest("derived", "derived is true or false.");
         if (scope == OwnScope && requester.Caller.Owner is null)
             return Problems.Unauthenticated;
 
         // An admin sees everything, but an answer for everybody is made of what everybody sees.
         var audience = scope == OwnScope ? new Caller(requester.Owner, KeyScope.Read) : Caller.Anonymous;
         var canonical = await storage.BaseModels.ResolveAsync(baseModel, requester.Caller.Owner ?? "", cancellationToken);
-        var members = canonical is null ? [] : await storage.Libraries.ListMembersAsync(canonical, audience, cancellationToken);
+        var members = canonical is null ? [] : await storage.Libraries.ListMembersAsync(canonical, audience, derived == "true", cancellationToken);
         if (members.Count == 0)
             return Problems.NotFound($"library of '{baseModel}'");
         if (members.Count > options.Value.MaxDiverseLibrary)

@@ -165,8 +165,9 @@ public sealed record BaseModelRecord(string Id, DateTimeOffset CreatedAt);
 /// <summary>A confirmed statement that a spelling means a base model, for one owner's adapters or, without owner, for everybody's.</summary>
 public sealed record BaseModelAlias(string Spelling, string BaseModel, string? Owner, string ConfirmedBy, DateTimeOffset ConfirmedAt);
 
-/// <summary>An adapter's place in the library of its base model.</summary>
-public sealed record LibraryMember(string BaseModel, AdapterId Adapter, bool Private, VersionPointer Version, Digest Weights, Digest Config);
+/// <summary>An adapter's place in the library of its base model. Whether it was derived from others is known where its own row was read.</summary>
+public sealed record LibraryMember(
+    string BaseModel, AdapterId Adapter, bool Private, VersionPointer Version, Digest Weights, Digest Config, bool Derived = false);
 
 /// <summary>A clustering of a library at one time.</summary>
 /// <param name="Id">Its name.</param>

@@ -10,8 +10,10 @@ namespace Marketplace.Core.Api;
 /// <param name="Mode">exact (from the weights), sketch (from the sketches made at validation) or auto (exact up to the size the service is set to).</param>
 /// <param name="Sparsity">flatAb: the share of smallest entries set to zero, 0 … 1; 0.8 if absent, and in sketch mode always.</param>
 /// <param name="Components">Dimensions that are kept where not all are; 64 for flatAb as published, 128 for delta from sketches.</param>
+/// <param name="Derived">Whether adapters that were merged or subtracted take part; otherwise only trained ones do.</param>
 public sealed record ClusteringRequest(
-    string BaseModel, string Similarity = "delta", int? K = null, string Scope = "public", string Mode = "auto", double? Sparsity = null, int? Components = null);
+    string BaseModel, string Similarity = "delta", int? K = null, string Scope = "public", string Mode = "auto", double? Sparsity = null, int? Components = null,
+    bool Derived = false);
 
 /// <summary>A library's clusters at one moment.</summary>
 /// <param name="Id">Names the snapshot.</param>

@@ -30,7 +30,11 @@ public sealed class LibraryStore
     /// The members that exist for the caller, in ordinal order of their names. Each is checked against the adapter's own row, which is
     /// the truth about its privacy and base model; a member row may lag behind. Rows of an owner with many members are read together.
     /// </summary>
-    public async Task<IReadOnlyList<LibraryMember>> ListMembersAsync(string baseModel, Caller caller, CancellationToken ct = default)
+    public Task<IReadOnlyList<LibraryMember>> ListMembersAsync(string baseModel, Caller caller, CancellationToken ct = default) =>
+        ListMembersAsync(baseModel, caller, derived: true, ct);
+
+    /// <summary>The same; without <paramref name="derived"/> only adapters that somebody trained, none that was merged of others or subtracted from one.</summary>
+    public async Task<IReadOnlyList<LibraryMember>> ListMembersAsync(string baseModel, Caller caller, bool derived, CancellationToken ct)
     {
         var rows = new List<LibraryMember>();
         await foreach (var row in members.ScanAsync(baseModel, caller, null, null, ct))
@@ -44,7 +48,7 @@ public sealed class LibraryStore
                 foreach (var member in batch)
                 {
                     var adapter = known is null ? await adapters.GetAsync(member.Adapter, token) : known.GetValueOrDefault(Keys.Adapter(member.Adapter));
-                    if (Confirmed(member, adapter, caller) is { } confirmed)
+                    if (Confirmed(member, adapter, caller) is { } confirmed && (derived || !confirmed.Derived))
                         found.Add(confirmed);
                 }
             });
@@ -62,7 +66,8 @@ public sealed class LibraryStore
         Confirmed(member, await adapters.GetAsync(member.Adapter, ct), caller);
 
     private static LibraryMember? Confirmed(LibraryMember member, AdapterRecord? adapter, Caller caller) =>
-        adapter is { BaseModel: { } model } && Keys.Model(model) == Keys.Model(member.BaseModel) && caller.CanSee(adapter) ? member with { Private = adapter.Private } : null;
+        adapter is { BaseModel: { } model } && Keys.Model(model) == Keys.Model(member.BaseModel) && caller.CanSee(adapter) 
+            ? member with { Private = adapter.Private, Derived = adapter.Summary?.DerivedBy is not null } : null;
 
     // One scan of a partition instead of many point reads; few members are read side by side.
     private static IEnumerable<LibraryMember[]> Batches(IEnumerable<LibraryMember> owned)

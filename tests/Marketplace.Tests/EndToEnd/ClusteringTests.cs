@@ -163,6 +163,24 @@ public sealed class ClusteringTests(AzuriteFixture azurite)
     });
 
     [Fact]
+    public Task What_was_derived_takes_part_only_where_asked() => RunAsync(exactUpTo: 50, async stack =>
+    {
+        var owner = await stack.AccountAsync("ann");
+        for (var i = 0; i < 4; i++)
+            await owner.PublishedAsync($"ann/a{i}", PlantedAdapters.Files(i % 2, i));
+        var trained = await ClusterAsync(owner, new ClusteringRequest(Base, K: 2));
+        var job = await owner.PostAsync<JobView>("/subtractions", new SubtractionRequest("ann/a0", [new("ann/a1")], new OutputRequest("ann/residual")), 202);
+        Assert.Equal("succeeded", (await owner.EndedAsync(job.JobId)).Status);
+
+        Assert.Equal("arrival", (await owner.GetAsync<AdapterClusterView>("/adapters/ann/residual/cluster")).Role);
+        Assert.Equal(trained.Id, (await ClusterAsync(owner, new ClusteringRequest(Base, K: 2))).Id); // the trained ones are as they were
+        var all = await ClusterAsync(owner, new ClusteringRequest(Base, K: 2, Derived: true));
+        Assert.Equal((4, 5, "ann/residual"), (trained.Members, all.Members, Assert.Single(all.Moves).Version.Adapter));
+        Assert.Equal(4, (await stack.Anonymous.GetAsync<DiverseView>($"/libraries/diverse?baseModel={Base}")).Members);
+        Assert.Equal(5, (await stack.Anonymous.GetAsync<DiverseView>($"/libraries/diverse?baseModel={Base}&derived=true")).Members);
+    });
+
+    [Fact]
     public Task A_map_has_every_member_and_a_picture_that_can_do_nothing() => RunAsync(exactUpTo: 50, async stack =>
     {
         var owner = await stack.AccountAsync("ann");
