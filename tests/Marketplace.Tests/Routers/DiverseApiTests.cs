@@ -69,7 +69,7 @@ public sealed class DiverseApiTests(DiverseApiTests.World world) : IClassFixture
     [Fact]
     public Task What_can_t_be_asked_is_refused() => stack.RunAsync(async () =>
     {
-        foreach (var (query, place) in new[] { ("", "baseModel"), ("baseModel=a/b&count=0", "count"), ("baseModel=a/b&count=501", "count"), ("baseModel=a/b&objective=best", "objective"), ("baseModel=a/b&scope=all", "scope") })
+        foreach (var (query, place) in new[] { ("", "baseModel"), ("baseModel=a/b&count=0", "count"), ("baseModel=a/b&count=501", "count"), ("baseModel=a/b&objective=best", "objective"), ("baseModel=a/b&scope=all", "scope"), ("baseModel=a/b&derived=maybe", "derived") })
         {
             var problem = (await stack.Anonymous.SendAsync(HttpMethod.Get, $"/libraries/diverse?{query}")).Problem(400, "invalid-request");
             Assert.Equal(place, Assert.Single(problem.Issues!).Path);
