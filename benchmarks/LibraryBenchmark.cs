@@ -129,8 +129,7 @@ internal static class LibraryBenchmark
         {
             if (line.IndexOf(marker, StringComparison.Ordinal) is not (>= 0 and var at))
                 continue;
-            process.OutputDataReceived += (_, _) => { };
-            process.BeginOutputReadLine();
+            _ = process.StandardOutput.ReadToEndAsync(); // or the pipe fills, and the app waits for ever
             var address = new Uri(line[(at + marker.Length)..].Trim());
             return (Client(address, key), address, process);
         }
