@@ -30,7 +30,7 @@ internal static class LibraryBenchmark
     {
         var count = args is [var n, ..] ? int.Parse(n, CultureInfo.InvariantCulture) : 1000;
         var folder = Directory.CreateTempSubdirectory("marketplace-library-benchmark-").FullName;
-        await using var azurite = await AzuriteProcess.StartAsync(folder);
+        var azurite = await AzuriteProcess.StartAsync(folder);
         var (admin, address, functions) = await StartAsync(azurite.ConnectionString, count + 100);
         try
         {
