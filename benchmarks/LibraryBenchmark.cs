@@ -30,7 +30,7 @@ internal static class LibraryBenchmark
     {
         var count = args is [var n, ..] ? int.Parse(n, CultureInfo.InvariantCulture) : 1000;
         var folder = Directory.CreateTempSubdirectory("marketplace-library-benchmark-").FullName;
-        await using var azurite = await AzuriteProcess.StartAsync(folder);
+        var azurite = await AzuriteProcess.StartAsync(folder);
         var (admin, address, functions) = await StartAsync(azurite.ConnectionString, count + 100);
         try
         {
@@ -129,8 +129,7 @@ internal static class LibraryBenchmark
         {
             if (line.IndexOf(marker, StringComparison.Ordinal) is not (>= 0 and var at))
                 continue;
-            process.OutputDataReceived += (_, _) => { };
-            process.BeginOutputReadLine();
+            _ = process.StandardOutput.ReadToEndAsync(); // or the pipe fills, and the app waits for ever
             var address = new Uri(line[(at + marker.Length)..].Trim());
             return (Client(address, key), address, process);
         }

@@ -15,7 +15,7 @@ public static class FlatFactors
     /// <summary>mttl's default share of entries set to zero.</summary>
     public const double DefaultSparsity = 0.8;
 
-    private const long BufferBytes = 96L << 20;
+    private const long BufferBytes = 192L << 20;
 
     /// <summary>Gᵢⱼ = ⟨xᵢ, xⱼ⟩ of the sparsified entries, shape (n, n).</summary>
     /// <remarks>
