@@ -9,7 +9,7 @@ namespace Marketplace.Core.Algebra;
 internal static class TopEigen
 {
     private const int Whole = 192;
-    private const int MaxRounds = 6;
+    private const int MaxRounds = 3;
     private const int Powers = 4;
     private const double Settled = 1e-11;
 
