@@ -66,7 +66,7 @@ public sealed class LibraryStore
         Confirmed(member, await adapters.GetAsync(member.Adapter, ct), caller);
 
     private static LibraryMember? Confirmed(LibraryMember member, AdapterRecord? adapter, Caller caller) =>
-        adapter is { BaseModel: { } model } && Keys.Model(model) == Keys.Model(member.BaseModel) && caller.CanSee(adapter) 
+        adapter is { BaseModel: { } model } && Keys.Model(model) == Keys.Model(member.BaseModel) && caller.CanSee(adapter)
             ? member with { Private = adapter.Private, Derived = adapter.Summary?.DerivedBy is not null } : null;
 
     // One scan of a partition instead of many point reads; few members are read side by side.
