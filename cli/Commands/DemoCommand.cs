@@ -71,6 +71,7 @@ internal static class DemoCommand
             .Row("general knowledge subtracted from", $"{result.Subtracted}")
             .Row("cluster adapters built", $"{result.Built}")
             .Row("routers", $"{result.Routers}")
+            .Row("copies recognised", $"{result.Recognised}")
             .Row("merges", $"{result.Merged}")
             .Row("downloads verified", result.DownloadVerified ? "yes" : "no")
             .Row("seconds", $"{result.Seconds}"));

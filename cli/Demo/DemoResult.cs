@@ -24,11 +24,14 @@ internal sealed class DemoResult
     public int Routers { get; set; }
 
     [JsonPropertyOrder(6)]
-    public int Merged { get; set; }
+    public int Recognised { get; set; }
 
     [JsonPropertyOrder(7)]
-    public bool DownloadVerified { get; set; }
+    public int Merged { get; set; }
 
     [JsonPropertyOrder(8)]
+    public bool DownloadVerified { get; set; }
+
+    [JsonPropertyOrder(9)]
     public double Seconds { get; set; }
 }

@@ -15,7 +15,7 @@ public sealed class DemoTests : IDisposable
         Assert.True(run.ExitCode == 0, run.ToString());
         Assert.Single(run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.Equal(
-            ["published", "rejected", "clusters", "subtracted", "built", "routers", "merged", "downloadVerified", "seconds"],
+            ["published", "rejected", "clusters", "subtracted", "built", "routers", "recognised", "merged", "downloadVerified", "seconds"],
             run.Json.EnumerateObject().Select(p => p.Name));
         Assert.Equal(8, run.Json.GetProperty("published").GetInt32());
         Assert.Equal(2, run.Json.GetProperty("rejected").GetInt32());
@@ -23,6 +23,7 @@ public sealed class DemoTests : IDisposable
         Assert.Equal(6, run.Json.GetProperty("subtracted").GetInt32());
         Assert.Equal(run.Json.GetProperty("clusters").GetInt32(), run.Json.GetProperty("built").GetInt32());
         Assert.Equal(2, run.Json.GetProperty("routers").GetInt32());
+        Assert.Equal(1, run.Json.GetProperty("recognised").GetInt32());
         Assert.Equal(4, run.Json.GetProperty("merged").GetInt32());
         Assert.Equal(JsonValueKind.True, run.Json.GetProperty("downloadVerified").ValueKind);
         Assert.True(run.Json.GetProperty("seconds").GetDouble() > 0);
