@@ -1,13 +1,14 @@
 using System.Globalization;
 using System.Text;
 using System.Xml;
+using Marketplace.Core.Drawing;
+using static Marketplace.Core.Drawing.SvgXml;
 
 namespace Marketplace.Core.Lineage;
 
 /// <summary>Draws a lineage as SVG: the version on the left, what it was made of to the right. Equal graphs give equal bytes.</summary>
 public static class LineageSvg
 {
-    private const string Namespace = "http://www.w3.org/2000/svg";
     private const int LongestTitle = 34;
     private const int LongestLabel = 20;
     private const double TitleAdvance = 7.8; // of a monospaced font: 0.6 of its size
@@ -62,10 +63,10 @@ public static class LineageSvg
         {
             var (width, height) = (layout.Nodes.Max(b => b.Right) + (2 * Margin), layout.Nodes.Concat(Lanes(layout)).Max(b => b.Bottom) + (2 * Margin));
             xml.WriteStartElement("svg", Namespace);
-            Attributes(xml, ("viewBox", $"{N(-Margin)} {N(-Margin)} {N(width)} {N(height)}"), ("width", N(width)), ("height", N(height)), ("role", "img"));
+            xml.Attributes(("viewBox", $"{N(-Margin)} {N(-Margin)} {N(width)} {N(height)}"), ("width", N(width)), ("height", N(height)), ("role", "img"));
             xml.WriteElementString("title", Namespace, $"Lineage of {Clean(Title(graph.Nodes[0]))}");
             xml.WriteElementString("style", Namespace, Style);
-            Element(xml, "rect", ("class", "page"), ("x", N(-Margin)), ("y", N(-Margin)), ("width", N(width)), ("height", N(height)));
+            xml.Element("rect", ("class", "page"), ("x", N(-Margin)), ("y", N(-Margin)), ("width", N(width)), ("height", N(height)));
             Edges(xml, graph, layout);
             for (var i = 0; i < graph.Nodes.Length; i++)
                 Node(xml, graph.Nodes[i], layout.Nodes[i], texts[i]);
@@ -78,11 +79,11 @@ public static class LineageSvg
     private static void Node(XmlWriter xml, LineageNode node, Box box, (string Title, string Small) texts)
     {
         xml.WriteStartElement("g", Namespace);
-        Attributes(xml, ("class", node.Kind == LineageKind.NotVisible ? "unseen" : node.Kind.ToString().ToLowerInvariant()));
+        xml.Attributes(("class", node.Kind == LineageKind.NotVisible ? "unseen" : node.Kind.ToString().ToLowerInvariant()));
         xml.WriteElementString("title", Namespace, Clean($"{Title(node)}, {Small(node)}"));
-        Element(xml, "rect", ("class", "node"), ("x", N(box.X)), ("y", N(box.Y)), ("width", N(box.Width)), ("height", N(box.Height)), ("rx", "7"));
-        Text(xml, "title", box.X + Padding, box.Y + 18, texts.Title, "start");
-        Text(xml, "small", box.X + Padding, box.Y + 34, texts.Small, "start");
+        xml.Element("rect", ("class", "node"), ("x", N(box.X)), ("y", N(box.Y)), ("width", N(box.Width)), ("height", N(box.Height)), ("rx", "7"));
+        xml.Text("title", box.X + Padding, box.Y + 18, texts.Title, "start");
+        xml.Text("small", box.X + Padding, box.Y + 34, texts.Small, "start");
         xml.WriteEndElement();
     }
 
@@ -103,9 +104,9 @@ public static class LineageSvg
                 path.Append(p % 2 == 0 ? $" L {N(b.X)} {N(b.Y)}" : $" C {middle} {N(a.Y)} {middle} {N(b.Y)} {N(b.X)} {N(b.Y)}");
             }
 
-            Element(xml, "path", ("class", "edge"), ("d", path.ToString()));
+            xml.Element("path", ("class", "edge"), ("d", path.ToString()));
             var tip = points[0];
-            Element(xml, "path", ("class", "tip"), ("d", $"M {N(tip.X)} {N(tip.Y)} l 8 -4 v 8 z"));
+            xml.Element("path", ("class", "tip"), ("d", $"M {N(tip.X)} {N(tip.Y)} l 8 -4 v 8 z"));
             if (Label(graph.Edges[e]) is { Length: > 0 } label)
             {
                 var places = LabelPlaces.Select(t => Place(points[^2], points[^1], t, label)).ToList();
@@ -117,8 +118,8 @@ public static class LineageSvg
         // Over all edges, on a patch of page that keeps the lines off.
         foreach (var (box, label) in labels)
         {
-            Element(xml, "rect", ("class", "page"), ("x", N(box.X)), ("y", N(box.Y)), ("width", N(box.Width)), ("height", N(box.Height)));
-            Text(xml, "small", box.X + (box.Width / 2), box.Bottom - 3, label, "middle");
+            xml.Element("rect", ("class", "page"), ("x", N(box.X)), ("y", N(box.Y)), ("width", N(box.Width)), ("height", N(box.Height)));
+            xml.Text("small", box.X + (box.Width / 2), box.Bottom - 3, label, "middle");
         }
     }
 
@@ -175,30 +176,4 @@ public static class LineageSvg
     }.Where(t => t.Length > 0));
 
     private static string Shorten(string text, int most) => text.Length <= most ? text : $"{text[..(most / 2)]}…{text[^((most / 2) - 1)..]}";
-
-    private static void Text(XmlWriter xml, string style, double x, double y, string text, string anchor)
-    {
-        xml.WriteStartElement("text", Namespace);
-        Attributes(xml, ("class", style), ("x", N(x)), ("y", N(y)), ("text-anchor", anchor));
-        xml.WriteString(Clean(text));
-        xml.WriteEndElement();
-    }
-
-    private static void Element(XmlWriter xml, string name, params ReadOnlySpan<(string Name, string Value)> attributes)
-    {
-        xml.WriteStartElement(name, Namespace);
-        Attributes(xml, attributes);
-        xml.WriteEndElement();
-    }
-
-    private static void Attributes(XmlWriter xml, params ReadOnlySpan<(string Name, string Value)> attributes)
-    {
-        foreach (var (name, value) in attributes)
-            xml.WriteAttributeString(name, value);
-    }
-
-    // What XML can't hold at all, even escaped.
-    private static string Clean(string text) => string.Concat(text.Select(c => XmlConvert.IsXmlChar(c) ? c : '\uFFFD'));
-
-    private static string N(double number) => Math.Round(number, 1).ToString("0.#", CultureInfo.InvariantCulture);
 }

@@ -2,13 +2,14 @@ using System.Globalization;
 using System.Text;
 using System.Xml;
 using Marketplace.Core.Api;
+using Marketplace.Core.Drawing;
+using static Marketplace.Core.Drawing.SvgXml;
 
 namespace Marketplace.Core.Methods;
 
 /// <summary>Draws the map of a clustered library as SVG: adapters as points, in the colour and shape of their cluster, the most typical ones named. Equal snapshots give equal bytes.</summary>
 public static class MbcMapSvg
 {
-    private const string Namespace = "http://www.w3.org/2000/svg";
     private const double Plot = 620; // width, and most height
     private const double LeastHeight = 300;
     private const double Inset = 26; // of the outermost points from the frame
@@ -93,14 +94,14 @@ public static class MbcMapSvg
             var rows = Math.Min(snapshot.Clusters.Count, MostRows) + (snapshot.Clusters.Count > MostRows ? 1 : 0) + (snapshot.Zero.Count > 0 ? 1 : 0) + (snapshot.Excluded.Count > 0 ? 1 : 0);
             var (width, height) = (LegendX + LegendWidth, Top + Math.Max(place.Height + 44, (rows * Row) + 20));
             xml.WriteStartElement("svg", Namespace);
-            Attributes(xml, ("viewBox", $"0 0 {N(width)} {N(height)}"), ("width", N(width)), ("height", N(height)), ("role", "img"));
+            xml.Attributes(("viewBox", $"0 0 {N(width)} {N(height)}"), ("width", N(width)), ("height", N(height)), ("role", "img"));
             xml.WriteElementString("title", Namespace, Clean($"Map of the library of {snapshot.BaseModel}"));
             xml.WriteElementString("style", Namespace, Style);
-            Element(xml, "rect", ("class", "page"), ("width", N(width)), ("height", N(height)));
-            Text(xml, "head", Left, 26, $"Library of {Shorten(snapshot.BaseModel, 60)}", "start");
+            xml.Element("rect", ("class", "page"), ("width", N(width)), ("height", N(height)));
+            xml.Text("head", Left, 26, $"Library of {Shorten(snapshot.BaseModel, 60)}", "start");
             var silhouette = snapshot.Silhouette is { } s ? string.Create(CultureInfo.InvariantCulture, $", silhouette {s:0.00}") : "";
-            Text(
-                xml, "small", Left, 44,
+            xml.Text(
+                "small", Left, 44,
                 string.Create(CultureInfo.InvariantCulture, $"{snapshot.Members:N0} adapters in {snapshot.K} clusters by {snapshot.Similarity}{silhouette}; {snapshot.CreatedAt.UtcDateTime:yyyy-MM-dd}"), "start");
             Frame(xml, snapshot, place);
             Points(xml, snapshot, place);
@@ -113,15 +114,15 @@ public static class MbcMapSvg
 
     private static void Frame(XmlWriter xml, ClusterSnapshotView snapshot, Placing place)
     {
-        Element(xml, "rect", ("class", "frame"), ("x", N(Left)), ("y", N(Top)), ("width", N(Plot)), ("height", N(place.Height)), ("rx", "6"));
+        xml.Element("rect", ("class", "frame"), ("x", N(Left)), ("y", N(Top)), ("width", N(Plot)), ("height", N(place.Height)), ("rx", "6"));
         var origin = place.Of(0, 0);
         if (origin.X > Left && origin.X < Left + Plot)
-            Element(xml, "line", ("class", "axis"), ("x1", N(origin.X)), ("x2", N(origin.X)), ("y1", N(Top)), ("y2", N(Top + place.Height)));
+            xml.Element("line", ("class", "axis"), ("x1", N(origin.X)), ("x2", N(origin.X)), ("y1", N(Top)), ("y2", N(Top + place.Height)));
         if (origin.Y > Top && origin.Y < Top + place.Height)
-            Element(xml, "line", ("class", "axis"), ("x1", N(Left)), ("x2", N(Left + Plot)), ("y1", N(origin.Y)), ("y2", N(origin.Y)));
-        Text(xml, "small", Left + (Plot / 2), Top + place.Height + 20, $"first axis: {Share(snapshot, 0)} of the variance", "middle");
+            xml.Element("line", ("class", "axis"), ("x1", N(Left)), ("x2", N(Left + Plot)), ("y1", N(origin.Y)), ("y2", N(origin.Y)));
+        xml.Text("small", Left + (Plot / 2), Top + place.Height + 20, $"first axis: {Share(snapshot, 0)} of the variance", "middle");
         xml.WriteStartElement("text", Namespace);
-        Attributes(xml, ("class", "small"), ("text-anchor", "middle"), ("transform", $"translate({N(Left - 16)} {N(Top + (place.Height / 2))}) rotate(-90)"));
+        xml.Attributes(("class", "small"), ("text-anchor", "middle"), ("transform", $"translate({N(Left - 16)} {N(Top + (place.Height / 2))}) rotate(-90)"));
         xml.WriteString($"second axis: {Share(snapshot, 1)} of the variance");
         xml.WriteEndElement();
     }
@@ -133,7 +134,7 @@ public static class MbcMapSvg
         foreach (var (cluster, index) in snapshot.Clusters.Select((c, i) => (c, i)).OrderByDescending(c => c.c.Size).ThenBy(c => c.i))
         {
             xml.WriteStartElement("g", Namespace);
-            Attributes(xml, ("class", $"point k{index % Colours}"));
+            xml.Attributes(("class", $"point k{index % Colours}"));
             foreach (var member in cluster.Members)
                 Mark(xml, place.Of(member.X, member.Y), index, size, snapshot.Members <= MostTitles ? $"{Name(member.Version)}, {cluster.Name}" : null);
             xml.WriteEndElement();
@@ -143,7 +144,7 @@ public static class MbcMapSvg
         for (var c = 0; c < medoids.Count; c++)
         {
             xml.WriteStartElement("g", Namespace);
-            Attributes(xml, ("class", $"medoid k{c % Colours}"));
+            xml.Attributes(("class", $"medoid k{c % Colours}"));
             Mark(xml, medoids[c], c, size + 1.8, $"{Name(snapshot.Clusters[c].Medoid)}, medoid of {snapshot.Clusters[c].Name}");
             xml.WriteEndElement();
         }
@@ -165,8 +166,8 @@ public static class MbcMapSvg
             taken.Add(free.Area);
             var (x, y) = (free.Area.X + (width / 2), free.Area.Y + 10);
             if (Math.Abs(free.Area.Y + 7 - medoid.Y) > 16)
-                Element(xml, "line", ("class", "lead"), ("x1", N(medoid.X)), ("y1", N(medoid.Y)), ("x2", N(Math.Clamp(medoid.X, free.Area.X, free.Area.X + width))), ("y2", N(free.Area.Y + (free.Area.Y > medoid.Y ? 0 : 13))));
-            Text(xml, "name", x, y, label, "middle");
+                xml.Element("line", ("class", "lead"), ("x1", N(medoid.X)), ("y1", N(medoid.Y)), ("x2", N(Math.Clamp(medoid.X, free.Area.X, free.Area.X + width))), ("y2", N(free.Area.Y + (free.Area.Y > medoid.Y ? 0 : 13))));
+            xml.Text("name", x, y, label, "middle");
         }
     }
 
@@ -194,32 +195,32 @@ public static class MbcMapSvg
     private static void Legend(XmlWriter xml, ClusterSnapshotView snapshot)
     {
         var y = Top + 14;
-        Text(xml, "small", LegendX, y - 22, "cluster, adapters, most typical", "start");
+        xml.Text("small", LegendX, y - 22, "cluster, adapters, most typical", "start");
         foreach (var (cluster, index) in snapshot.Clusters.Select((c, i) => (c, i)).OrderByDescending(c => c.c.Size).ThenBy(c => c.i).Take(MostRows))
         {
             xml.WriteStartElement("g", Namespace);
-            Attributes(xml, ("class", $"k{index % Colours}"));
+            xml.Attributes(("class", $"k{index % Colours}"));
             Mark(xml, new(LegendX + 6, y - 4), index, 5, null);
             xml.WriteEndElement();
-            Text(xml, "small", LegendX + 20, y, $"{cluster.Name,-5}{cluster.Size.ToString("N0", CultureInfo.InvariantCulture),6}  {Shorten(cluster.Medoid.Adapter, LongestName)}", "start");
+            xml.Text("small", LegendX + 20, y, $"{cluster.Name,-5}{cluster.Size.ToString("N0", CultureInfo.InvariantCulture),6}  {Shorten(cluster.Medoid.Adapter, LongestName)}", "start");
             y += Row;
         }
 
         if (snapshot.Clusters.Count > MostRows)
         {
             var rest = snapshot.Clusters.OrderByDescending(c => c.Size).Skip(MostRows).ToList();
-            Text(xml, "small", LegendX + 20, y, string.Create(CultureInfo.InvariantCulture, $"and {rest.Count} more with {rest.Sum(c => c.Size):N0} adapters"), "start");
+            xml.Text("small", LegendX + 20, y, string.Create(CultureInfo.InvariantCulture, $"and {rest.Count} more with {rest.Sum(c => c.Size):N0} adapters"), "start");
             y += Row;
         }
 
         if (snapshot.Zero.Count > 0)
         {
-            Text(xml, "small", LegendX + 20, y, string.Create(CultureInfo.InvariantCulture, $"zero {snapshot.Zero.Count,6:N0}  change nothing; not drawn"), "start");
+            xml.Text("small", LegendX + 20, y, string.Create(CultureInfo.InvariantCulture, $"zero {snapshot.Zero.Count,6:N0}  change nothing; not drawn"), "start");
             y += Row;
         }
 
         if (snapshot.Excluded.Count > 0)
-            Text(xml, "small", LegendX + 20, y, string.Create(CultureInfo.InvariantCulture, $"     {snapshot.Excluded.Count,6:N0}  left out"), "start");
+            xml.Text("small", LegendX + 20, y, string.Create(CultureInfo.InvariantCulture, $"     {snapshot.Excluded.Count,6:N0}  left out"), "start");
     }
 
     private static void Mark(XmlWriter xml, Spot at, int cluster, double size, string? title)
@@ -228,9 +229,9 @@ public static class MbcMapSvg
         var shape = cluster / Colours % 4;
         xml.WriteStartElement(shape == 0 ? "circle" : "path", Namespace);
         if (shape == 0)
-            Attributes(xml, ("cx", N(x)), ("cy", N(y)), ("r", N(size)));
+            xml.Attributes(("cx", N(x)), ("cy", N(y)), ("r", N(size)));
         else
-            Attributes(xml, ("d", shape switch
+            xml.Attributes(("d", shape switch
             {
                 1 => $"M{N(x - (0.9 * size))} {N(y - (0.9 * size))}h{N(1.8 * size)}v{N(1.8 * size)}h{N(-1.8 * size)}z",
                 2 => $"M{N(x)} {N(y - (1.2 * size))}L{N(x + (1.2 * size))} {N(y + size)}H{N(x - (1.2 * size))}z",
@@ -247,31 +248,4 @@ public static class MbcMapSvg
         (snapshot.Explained.Count > axis ? 100 * snapshot.Explained[axis] : 0).ToString("0.#", CultureInfo.InvariantCulture) + " %";
 
     private static string Shorten(string text, int most) => text.Length <= most ? text : $"{text[..(most / 2)]}…{text[^((most / 2) - 1)..]}";
-
-    private static void Text(XmlWriter xml, string style, double x, double y, string text, string anchor)
-    {
-        xml.WriteStartElement("text", Namespace);
-        Attributes(xml, ("class", style), ("x", N(x)), ("y", N(y)), ("text-anchor", anchor));
-        xml.WriteAttributeString("xml", "space", null, "preserve");
-        xml.WriteString(Clean(text));
-        xml.WriteEndElement();
-    }
-
-    private static void Element(XmlWriter xml, string name, params ReadOnlySpan<(string Name, string Value)> attributes)
-    {
-        xml.WriteStartElement(name, Namespace);
-        Attributes(xml, attributes);
-        xml.WriteEndElement();
-    }
-
-    private static void Attributes(XmlWriter xml, params ReadOnlySpan<(string Name, string Value)> attributes)
-    {
-        foreach (var (name, value) in attributes)
-            xml.WriteAttributeString(name, value);
-    }
-
-    // What XML can't hold at all, even escaped.
-    private static string Clean(string text) => string.Concat(text.Select(c => XmlConvert.IsXmlChar(c) ? c : '\uFFFD'));
-
-    private static string N(double number) => Math.Round(number, 1).ToString("0.#", CultureInfo.InvariantCulture);
 }

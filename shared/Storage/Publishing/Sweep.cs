@@ -8,8 +8,9 @@ namespace Marketplace.Storage;
 /// <param name="StagedFiles">Staged files deleted.</param>
 /// <param name="ContentBlobs">Content blobs deleted.</param>
 /// <param name="DerivedSets">Weights whose derived data was deleted.</param>
+/// <param name="LibraryStates">States of libraries that were clustered long ago.</param>
 /// <param name="CollectionBodies">Bodies of collections that are no more, or have another body.</param>
-public sealed record SweepResult(int ExpiredUploads, int RemindedUploads, int StagedFiles, int ContentBlobs, int DerivedSets, int CollectionBodies = 0);
+public sealed record SweepResult(int ExpiredUploads, int RemindedUploads, int StagedFiles, int ContentBlobs, int DerivedSets, int LibraryStates = 0, int CollectionBodies = 0);
 
 /// <summary>Removes what nothing refers to: bytes of uploads that are over, content that no version uses, bodies that no collection has.</summary>
 public sealed class Sweep
@@ -25,7 +26,7 @@ public sealed class Sweep
         return new SweepResult(
             await ExpireAsync(now, ct), await RemindAsync(now, ct),
             await SweepStagingAsync(before, ct), await SweepContentAsync(before, ct), await SweepDerivedAsync(before, ct),
-            await storage.Collections.SweepAsync(before, ct));
+            await storage.Libraries.SweepStatesAsync(before, ct), await storage.Collections.SweepAsync(before, ct));
     }
 
     private async Task<int> ExpireAsync(DateTimeOffset now, CancellationToken ct)

@@ -76,32 +76,16 @@ public sealed class CollectionStore
     /// </summary>
     internal async Task<int> SweepAsync(DateTimeOffset before, CancellationToken ct)
     {
-        var old = new List<BlobItem>();
-        await foreach (var body in bodies.GetBlobsAsync(BlobTraits.None, BlobStates.None, null, ct))
-        {
-            if (body.Properties.LastModified < before)
-                old.Add(body);
-        }
+        HashSet<string>? named = null;
+        return await bodies.DeleteOldAsync("", async name => !(named ??= await NamedAsync(ct)).Contains(name), before, ct);
+    }
 
-        if (old.Count == 0)
-            return 0;
+    private async Task<HashSet<string>> NamedAsync(CancellationToken ct)
+    {
         var named = new HashSet<string>(StringComparer.Ordinal);
         await foreach (var row in table.QueryAsync(null, ct))
             named.Add(Name(row.Text("JobId")));
-        var deleted = 0;
-        foreach (var body in old.Where(b => !named.Contains(b.Name)))
-        {
-            try
-            {
-                deleted += await bodies.GetBlobClient(body.Name).DeleteIfExistsAsync(conditions: new BlobRequestConditions { IfMatch = body.Properties.ETag }, cancellationToken: ct) ? 1 : 0;
-            }
-            catch (RequestFailedException e) when (e.Status == 412)
-            {
-                // Written again since it was listed.
-            }
-        }
-
-        return deleted;
+        return named;
     }
 
     private static bool Visible(TableEntity row, Caller caller) => !row.Flag("Private") || caller.IsAdmin || caller.Is(AdapterId.Parse(row.Text("Id")).Owner);

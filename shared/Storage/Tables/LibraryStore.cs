@@ -9,6 +9,8 @@ namespace Marketplace.Storage;
 /// <summary>The adapters of each base model, and the clusterings made of them. Partition: the base model.</summary>
 public sealed class LibraryStore
 {
+    private const string States = "libraries/"; // where states are, among the bodies
+
     private const int Together = 24; // members of one owner from which on its adapters are read as one list
 
     private readonly LibraryMembers members;
@@ -84,18 +86,19 @@ public sealed class LibraryStore
         return own;
     }
 
-    /// <summary>Stores the state of a library for a job, under its digest.</summary>
+    /// <summary>Stores the state of a library for a job, under its digest; again it is as if new, so that the sweep leaves it to that job.</summary>
     public async Task<Digest> PutStateAsync(ReadOnlyMemory<byte> state, CancellationToken ct = default)
     {
         var digest = Digest.Of(state.Span);
-        var blob = State(digest);
-        if (!await blob.ExistsAsync(ct))
-            await blob.UploadAsync(BinaryData.FromBytes(state), overwrite: true, ct);
+        await State(digest).UploadAsync(BinaryData.FromBytes(state), overwrite: true, ct);
         return digest;
     }
 
     /// <summary>The state of a library under its digest; null if it is not stored.</summary>
     public Task<BinaryData?> ReadStateAsync(Digest digest, CancellationToken ct = default) => State(digest).ReadAsync(ct);
+
+    /// <summary>Removes states that no job can want any more: each is stored when its job is asked for.</summary>
+    internal Task<int> SweepStatesAsync(DateTimeOffset before, CancellationToken ct) => bodies.DeleteOldAsync(States, _ => Task.FromResult(true), before, ct);
 
     /// <summary>Stores a clustering that newcomers can't be placed into.</summary>
     public Task AddSnapshotAsync(ClusterSnapshot snapshot, CancellationToken ct = default) => AddSnapshotAsync(snapshot, null, ct);
@@ -177,5 +180,5 @@ public sealed class LibraryStore
 
     private BlobClient PlacementBlob(string id) => bodies.GetBlobClient($"{id}.placement.safetensors");
 
-    private BlobClient State(Digest digest) => bodies.GetBlobClient($"libraries/{digest.Hex}.json");
+    private BlobClient State(Digest digest) => bodies.GetBlobClient($"{States}{digest.Hex}.json");
 }

@@ -37,6 +37,22 @@ public sealed class SweepTests(AzuriteFixture azurite) : StorageTest(azurite)
     }
 
     [Fact]
+    public async Task States_of_libraries_go_when_no_job_can_want_them_and_stay_when_asked_for_again()
+    {
+        var state = Bytes(50);
+        var digest = await Storage.Libraries.PutStateAsync(state, Ct);
+        Assert.Equal(0, (await SweepAsync(TimeSpan.Zero)).LibraryStates);
+        Assert.NotNull(await Storage.Libraries.ReadStateAsync(digest, Ct));
+
+        await Task.Delay(TimeSpan.FromSeconds(1.5), Ct); // blobs tell the second of their last change
+        var stored = DateTimeOffset.UtcNow;
+        await Storage.Libraries.PutStateAsync(state, Ct);
+        Assert.Equal(0, (await Storage.Sweep.SweepAsync(stored - TimeSpan.FromSeconds(1) + Storage.Options.SweepGrace, Ct)).LibraryStates);
+        Assert.Equal(1, (await SweepLaterAsync()).LibraryStates);
+        Assert.Null(await Storage.Libraries.ReadStateAsync(digest, Ct));
+    }
+
+    [Fact]
     public async Task An_index_row_whose_number_another_upload_took_keeps_nothing()
     {
         var digest = await PutAsync(Bytes(100));
