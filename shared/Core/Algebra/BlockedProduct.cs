@@ -14,6 +14,7 @@ internal static class BlockedProduct
     private const int Tile = 4;
     private const int Piece = 512; // columns: eight rows of them are 32 KiB
     private const int Band = 64; // rows that one task computes, against all rows before them
+    private const int Block = 8; // rows that stay in the first cache while a band goes by
 
     /// <summary>gram += X·Xᵀ, both halves.</summary>
     /// <param name="rows">X (n, columns), row after row.</param>
@@ -32,9 +33,10 @@ internal static class BlockedProduct
             for (var start = 0; start < columns; start += Piece)
             {
                 var length = Math.Min(Piece, columns - start);
-                for (var i = first; i < last; i += Tile)
-                    for (var j = 0; j <= i; j += Tile)
-                        AddTile(x, i, Math.Min(Tile, last - i), x, j, Math.Min(Tile, n - j), columns, start, length, gram.Values, n);
+                for (var block = 0; block < last; block += Block)
+                    for (var i = Math.Max(first, block); i < last; i += Tile)
+                        for (var j = block; j < block + Block && j <= i; j += Tile)
+                            AddTile(x, i, Math.Min(Tile, last - i), x, j, Math.Min(Tile, n - j), columns, start, length, gram.Values, n);
             }
         });
         for (var i = 0; i < n; i++)

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
@@ -5,23 +6,23 @@ namespace Marketplace.Core.Algebra;
 
 /// <summary>
 /// A quantile of |x| over numbers that stream by several times, exactly as sorting them all would give it, with numpy's linear interpolation. Without their sign the bits of
-/// numbers order as the numbers do: the first pass counts their upper 20 bits, and the next ones look only at what shares them with the rank sought. Two passes are usual, five the most.
+/// numbers order as the numbers do: the first pass counts their upper 12 to 20 bits, the more the more numbers there are, and the next ones look only at what shares them with the rank sought. Two passes are usual, seven the most.
 /// </summary>
 /// <remarks>Every pass gives all numbers to <see cref="Add"/>, in any order, and ends with <see cref="EndPass"/>, until <see cref="IsDone"/>.</remarks>
 internal sealed class MagnitudeQuantile
 {
-    private const int Bits = 20;
     private const int CollectLimit = 1 << 20;
     private const ulong Unsigned = ulong.MaxValue >> 1;
 
     private readonly long rank;
     private readonly long next;
     private readonly double fraction;
-    private readonly long[] counts = new long[1 << Bits];
+    private readonly int bits;
+    private readonly long[] counts;
     private Pass pass = Pass.Count;
     private ulong low; // the keys in question are low … low + width − 1
     private ulong width = 1UL << 63;
-    private int shift = 63 - Bits;
+    private int shift;
     private long before; // how many keys are smaller
     private double[] collected = [];
     private int filled;
@@ -40,6 +41,10 @@ internal sealed class MagnitudeQuantile
         next = Math.Min(rank + 1, Math.Max(0, count - 1));
         fraction = position - rank;
         IsDone = count == 0;
+        // A table of counts that is larger than the numbers would cost more than they do.
+        bits = Math.Clamp(BitOperations.Log2((ulong)Math.Max(1, count)) - 2, 12, 20);
+        counts = new long[1 << bits];
+        shift = 63 - bits;
     }
 
     private enum Pass
@@ -63,7 +68,7 @@ internal sealed class MagnitudeQuantile
         {
             case Pass.Count when width == 1UL << 63:
                 foreach (var key in keys)
-                    counts[(int)((key & Unsigned) >> (63 - Bits))]++;
+                    counts[(int)((key & Unsigned) >> (63 - bits))]++;
                 break;
             case Pass.Count:
                 foreach (var key in keys)
@@ -130,7 +135,7 @@ internal sealed class MagnitudeQuantile
         }
         else
         {
-            shift = Math.Max(0, shift - Bits);
+            shift = Math.Max(0, shift - bits);
             Array.Clear(counts);
         }
     }

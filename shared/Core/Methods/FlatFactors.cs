@@ -1,4 +1,6 @@
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Marketplace.Core.Algebra;
 using Marketplace.Core.Analysis;
 using Marketplace.Core.Merges;
@@ -42,7 +44,15 @@ public static class FlatFactors
             for (var start = 0; start < entries; start += piece)
             {
                 var (first, length) = (start, Math.Min(piece, entries - start));
-                Parallel.For(0, adapters.Count, i => Sparsify(Raw(adapters[i], found.Name).AsSpan(first, length), thresholds[i], rows.AsSpan(i * length, length)));
+                Parallel.For(
+                    0, adapters.Count, () => new double[entries],
+                    (i, _, raw) =>
+                    {
+                        Read(adapters[i], found.Name, raw);
+                        Sparsify(raw.AsSpan(first, length), thresholds[i], rows.AsSpan(i * length, length));
+                        return raw;
+                    },
+                    _ => { });
                 BlockedProduct.AddGram(rows, length, gram);
             }
 
@@ -54,7 +64,17 @@ public static class FlatFactors
 
     private static void Sparsify(ReadOnlySpan<double> x, double threshold, Span<double> target)
     {
-        for (var i = 0; i < x.Length; i++)
+        var least = Vector512.Create(threshold);
+        ref var source = ref MemoryMarshal.GetReference(x);
+        ref var result = ref MemoryMarshal.GetReference(target);
+        var i = 0;
+        for (; i <= x.Length - Vector512<double>.Count; i += Vector512<double>.Count)
+        {
+            var values = Vector512.LoadUnsafe(ref source, (nuint)i);
+            Vector512.AndNot(values, Vector512.LessThanOrEqual(Vector512.Abs(values), least)).StoreUnsafe(ref result, (nuint)i);
+        }
+
+        for (; i < x.Length; i++)
             target[i] = Math.Abs(x[i]) <= threshold ? 0 : x[i];
     }
 
@@ -77,13 +97,12 @@ public static class FlatFactors
         }
     }
 
-    // Folded factors carry the scaling in B; here it has to come out again.
-    private static double[] Raw(Adapter adapter, string module)
+    // A, then B, whose scaling has to come out again: it is folded into B.
+    private static void Read(Adapter adapter, string name, Span<double> raw)
     {
-        var delta = adapter.Delta(module)!;
-        var raw = new double[delta.A.Values.Length + delta.B.Values.Length];
-        delta.A.Values.CopyTo(raw, 0);
-        TensorPrimitives.Divide(delta.B.Values, adapter.Find(module)!.Scaling, raw.AsSpan(delta.A.Values.Length));
-        return raw;
+        var module = adapter.Find(name)!;
+        var b = raw[(module.Rank * module.In)..];
+        adapter.ReadFactors(module, b, raw[..(module.Rank * module.In)]);
+        TensorPrimitives.Divide(b, module.Scaling, b);
     }
 }
