@@ -9,6 +9,12 @@ namespace Marketplace.Core.Algebra;
 /// </summary>
 internal sealed class ThinQr
 {
+    /// <summary>Columns shorter than this are enlarged before their squares are summed.</summary>
+    internal const double Tiny = 1e-140;
+
+    /// <summary>By how much: a power of two, so that no digit changes.</summary>
+    internal static readonly double Enlargement = Math.ScaleB(1, 500);
+
     private readonly Matrix reflectors;
     private readonly double[] scales;
 
@@ -25,11 +31,20 @@ internal sealed class ThinQr
         {
             var v = columns.Row(k)[k..];
             var norm = TensorPrimitives.Norm<double>(v);
+            var enlarged = norm < Tiny ? Enlargement : 1;
+            if (enlarged != 1)
+            {
+                // Squares of such numbers have lost their digits or are zero. A reflection is the same whatever the length of its vector.
+                TensorPrimitives.Multiply(v, enlarged, v);
+                norm = TensorPrimitives.Norm<double>(v);
+            }
+
             if (norm == 0)
                 continue;
             diagonal[k] = v[0] > 0 ? -norm : norm; // the sign that does not cancel
             scales[k] = 1 / (norm * (norm + Math.Abs(v[0])));
             v[0] -= diagonal[k];
+            diagonal[k] /= enlarged;
             for (var j = k + 1; j < n; j++)
                 Reflect(v, scales[k], columns.Row(j)[k..]);
         }

@@ -62,8 +62,18 @@ internal static class TriangularFactor
             var row = r.Row(k);
             var diagonal = row[k];
             var norm = Math.Sqrt((diagonal * diagonal) + below);
-            row[k] = diagonal > 0 ? -norm : norm; // the sign that does not cancel
-            var v = diagonal - row[k];
+            var enlarged = norm < ThinQr.Tiny ? ThinQr.Enlargement : 1;
+            if (enlarged != 1)
+            {
+                // As there: a reflection is the same whatever the length of its vector, and this column is not looked at again.
+                TensorPrimitives.Multiply(x, enlarged, x);
+                diagonal *= enlarged;
+                norm = Math.Sqrt((diagonal * diagonal) + TensorPrimitives.SumOfSquares<double>(x));
+            }
+
+            var end = diagonal > 0 ? -norm : norm; // the sign that does not cancel
+            row[k] = end / enlarged;
+            var v = diagonal - end;
             var scale = 1 / (norm * (norm + Math.Abs(diagonal)));
             for (var j = k + 1; j < r.Columns; j++)
             {

@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using CsCheck;
 using Marketplace.Core;
 using Marketplace.Core.Algebra;
@@ -101,5 +102,49 @@ public sealed class LowRankTests
         for (var i = 0; i < rows.Rows; i++)
             for (var j = 0; j < rows.Rows; j++)
                 Assert.Equal(i == j ? 1 : 0, product[i, j], 1e-12);
+    }
+
+    [Fact]
+    public void Columns_whose_squares_vanish_leave_an_orthonormal_basis()
+    {
+        // What is left of a column beside a parallel one is its rounding, sixteen digits further down: somewhere on the way squares lose their digits, then themselves.
+        double[] u = [0.3, -0.7, 0.2, 0.9, -0.4];
+        for (var exponent = 60; exponent <= 180; exponent++)
+        {
+            var columns = new Matrix(4, u.Length);
+            for (var i = 0; i < u.Length; i++)
+            {
+                columns[0, i] = u[i];
+                columns[1, i] = u[i] * Math.Pow(10, -exponent);
+                columns[2, i] = u[(i + 1) % u.Length] * Math.Pow(10, -exponent);
+                columns[3, i] = u[i] / 3 * Math.Pow(10, -exponent / 2);
+            }
+
+            var triangle = TriangularFactor.OfColumns(columns.Values, u.Length);
+            Assert.All(triangle.Values, x => Assert.True(double.IsFinite(x)));
+            Assert.Equal(Math.Sqrt(1.59), Math.Abs(triangle[0, 0]), 1e-12);
+            var (ut, s, vt) = JacobiSvd.Factor(MatrixMath.Transpose(columns));
+            Assert.Equal(Math.Sqrt(1.59), s[0], 1e-12);
+            foreach (var basis in new[] { ut, vt })
+                for (var i = 0; i < basis.Rows; i++)
+                    for (var j = 0; j < basis.Rows; j++)
+                        Assert.Equal(i == j ? 1 : 0, TensorPrimitives.Dot<double>(basis.Row(i), basis.Row(j)), 1e-12);
+        }
+    }
+
+    [Fact]
+    public void Tiny_columns_have_the_triangle_of_large_ones()
+    {
+        var (large, tiny) = (new Matrix(3, 6), new Matrix(3, 6));
+        var random = new Random(5);
+        for (var i = 0; i < large.Values.Length; i++)
+        {
+            large.Values[i] = random.NextDouble() - 0.5;
+            tiny.Values[i] = Math.ScaleB(large.Values[i], -520); // about 1e-157
+        }
+
+        var expected = TriangularFactor.OfColumns(large.Values, 6);
+        Assert.Equal(expected.Values, TriangularFactor.OfColumns(tiny.Values, 6).Values.Select(x => Math.ScaleB(x, 520)));
+        Assert.Equal(new ThinQr(large).R.Values, new ThinQr(tiny).R.Values.Select(x => Math.ScaleB(x, 520)));
     }
 }
