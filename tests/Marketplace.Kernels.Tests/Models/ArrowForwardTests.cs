@@ -98,7 +98,7 @@ public class ArrowForwardTests
         var scale = experts[0].Find(Module)!.Scaling;
         LowRankDelta?[] raw = [.. experts.Select(e => e.Delta(Module)!).Select(d => new LowRankDelta(new Matrix(d.B.Rows, d.B.Columns, [.. d.B.Values.Select(v => v / scale)]), d.A))];
         var expected = RouterOutput.MergeBefore(tokens, RouterBatch.Route(router, router.Find(Module)!, tokens), raw, scale);
-        var added = active.Linear(layer, x) - ActiveAdapters.None.Linear(layer, x);
+        var added = active.Linear(layer, x).Minus(ActiveAdapters.None.Linear(layer, x));
         Assert.InRange(ModelFixture.Difference(added.flatten(), from_array(expected.Values)), 0, 1e-4 * expected.Values.Max(Math.Abs));
     }
 

@@ -28,12 +28,10 @@ internal static class TrainedModel
     {
         using var scope = NewDisposeScope();
         using var batch = Batch(task, out var choices);
-        var logits = model.Logits(model.Hidden(batch, active), active).log_softmax(-1);
-        var likelihoods = zeros(choices.Count);
-        for (var i = 0; i < choices.Count; i++)
-            for (var t = choices[i].Start; t < choices[i].Tokens.Length; t++)
-                likelihoods[i] += logits[i, t - 1, choices[i].Tokens[t]];
-        return likelihoods.view(-1, 4).MoveToOuterDisposeScope();
+        var likelihoods = model.Logits(model.Hidden(batch, active), active).log_softmax(-1).narrow(1, 0, batch.Columns - 1)
+            .gather(2, batch.Ids.narrow(1, 1, batch.Columns - 1).unsqueeze(-1)).squeeze(-1); // of each token after the first
+        float[] scored = [.. choices.SelectMany(c => Enumerable.Range(1, batch.Columns - 1).Select(t => t >= c.Start && t < c.Tokens.Length ? 1f : 0f))];
+        return likelihoods.mul(from_array(scored).view_as(likelihoods)).sum(1).view(-1, 4).MoveToOuterDisposeScope();
     }
 
     public static int[] Answers(string task) => [.. Items(task).Select(i => i.Answer)];
@@ -68,7 +66,7 @@ internal static class TrainedModel
 
     private static List<(string Prompt, string[] Choices, int Answer)> Items(string task) =>
     [
-        .. File.ReadLines(Path.Combine(Fixtures.Root, "trained", "eval", task + ".jsonl")).Select(line => JsonDocument.Parse(line).RootElement)
+        .. File.ReadLines(Path.Combine(Fixtures.Repository, "samples", "sets", task + ".jsonl")).Select(line => JsonDocument.Parse(line).RootElement)
             .Select(e => (e.GetProperty("prompt").GetString()!, e.GetProperty("choices").EnumerateArray().Select(c => c.GetString()!).ToArray(), e.GetProperty("answer").GetInt32())),
     ];
 }
