@@ -43,6 +43,8 @@ public sealed class MarketplaceStorage
         Collections = new CollectionStore(Named("collections"), Container("collections"), Adapters);
         Routers = new RouterStore(Container("routers"), signer, Clock, Adapters);
         Jobs = new JobStore(Named("jobs"), Named("secrets"), Clock);
+        EvaluationSets = new EvaluationSetStore(Named("evaluationsets"), Named("evaluationsetversions"), Content, Clock);
+        EvaluationResults = new EvaluationResultStore(Named("evaluations"), Container("evaluations"), signer, Clock, EvaluationSets, Adapters, Jobs);
         Audit = new AuditLog(Named("audit"));
         Queues = new JobQueue(queues, names, options);
         Catalogue = new Catalogue(this);
@@ -109,6 +111,12 @@ public sealed class MarketplaceStorage
 
     /// <summary>Jobs.</summary>
     public JobStore Jobs { get; }
+
+    /// <summary>Evaluation sets.</summary>
+    public EvaluationSetStore EvaluationSets { get; }
+
+    /// <summary>Results of evaluations.</summary>
+    public EvaluationResultStore EvaluationResults { get; }
 
     /// <summary>Audit events.</summary>
     public AuditLog Audit { get; }
