@@ -70,7 +70,7 @@ public sealed class EvaluationScorer(LanguageModel model, Tokenizer tokenizer, I
 
     private (string Text, bool Stopped) Text(GenerationItem item, IReadOnlyList<int> written)
     {
-        var text = tokenizer.Decode([.. written.TakeWhile(t => !ends.Contains(t))]);
+        var text = tokenizer.Decode([.. written.TakeWhile(t => !ends.Contains(t))], skipSpecialTokens: true);
         var stop = item.Stop.Select(s => text.IndexOf(s, StringComparison.Ordinal)).Where(at => at >= 0).DefaultIfEmpty(-1).Min();
         return stop < 0 ? (text, false) : (text[..stop], true);
     }

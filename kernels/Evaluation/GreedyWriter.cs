@@ -21,7 +21,7 @@ public sealed class GreedyWriter(LanguageModel model, ScoringLimits limits)
     public List<int>[][] Write(
         IReadOnlyList<WrittenAfter> items, IReadOnlyList<ScoringSubject> subjects, Func<int, IReadOnlyList<int>, bool> ends, CancellationToken cancellation = default)
     {
-        set_num_threads(Environment.ProcessorCount);
+        ScoringLimits.UseThreads(model);
         using var frozen = no_grad();
         List<int>[][] written = [.. subjects.Select(_ => items.Select(_ => new List<int>()).ToArray())];
         foreach (var (first, some) in SubjectRows.Split(subjects, limits.Subjects))

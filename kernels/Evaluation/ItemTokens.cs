@@ -63,7 +63,7 @@ public sealed class ItemTokens(Tokenizer tokenizer, int maxPositions, string sep
     }
 
     private int[] Start(bool needed) =>
-        lead.Length > 0 || !needed ? lead : tokenizer.BosId is { } bos ? [bos] : tokenizer.EosId is { } eos ? [eos] : [];
+        lead.Length > 0 || !needed ? lead : tokenizer.BeginningId is { } bos ? [bos] : tokenizer.EndId is { } eos ? [eos] : [];
 
     // What the tokenizer puts before a text: what stands before the tokens of one that it encodes with special tokens.
     private static int[] Lead(Tokenizer tokenizer)

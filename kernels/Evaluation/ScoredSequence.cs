@@ -1,3 +1,6 @@
+using Marketplace.Kernels.Models;
+using static TorchSharp.torch;
+
 namespace Marketplace.Kernels.Evaluation;
 
 /// <summary>Tokens of which the last are scored, each by its log-probability given all before it.</summary>
@@ -23,6 +26,11 @@ public readonly record struct SequenceScore(double LogLikelihood, bool Greedy);
 /// <param name="Subjects">Sets of adapters side by side in a batch.</param>
 public sealed record ScoringLimits(int Tokens = 4096, long Logits = 1 << 25, int Subjects = 16)
 {
+    private const long SmallModel = 1 << 24; // bytes; its products are over before a second thread has begun
+
+    /// <summary>Has the calling thread compute with all processors, or alone where the model is small. Merges compute each module by one thread, and libtorch remembers that.</summary>
+    internal static void UseThreads(LanguageModel model) => set_num_threads(model.Bytes < SmallModel ? 1 : Environment.ProcessorCount);
+
     /// <summary>For a device: a GPU needs more work at a time to be busy.</summary>
     public static ScoringLimits For(KernelDevice device) => device.Kind == "cpu" ? new() : new(1 << 16, 1L << 29, 32);
 }

@@ -19,8 +19,7 @@ public sealed class SequenceScorer(LanguageModel model, ScoringLimits limits)
     public SequenceScore[][][] Score(
         IReadOnlyList<IReadOnlyList<ScoredSequence>> items, IReadOnlyList<ScoringSubject> subjects, bool greedy, CancellationToken cancellation = default)
     {
-        // Modules of merges are computed by one thread each, and libtorch remembers that.
-        set_num_threads(Environment.ProcessorCount);
+        ScoringLimits.UseThreads(model);
         using var frozen = no_grad();
         SequenceScore[][][] scores = [.. subjects.Select(_ => items.Select(i => new SequenceScore[i.Count]).ToArray())];
         var together = Math.Clamp(subjects.Sum(s => s.Parts.Length), 1, limits.Subjects);

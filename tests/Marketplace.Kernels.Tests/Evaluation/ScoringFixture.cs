@@ -24,7 +24,7 @@ public sealed class ScoringFixture : IDisposable
 
     public Tokenizer Tokens { get; }
 
-    public EvaluationScorer Scorer(ScoringLimits limits) => new(Model, Tokens, new HashSet<int> { Tokens.EosId!.Value, 3 }, limits);
+    public EvaluationScorer Scorer(ScoringLimits limits) => new(Model, Tokens, new HashSet<int> { Tokens.EndId!.Value, 3 }, limits);
 
     /// <summary>An adapter of the sample library.</summary>
     public ActiveAdapters Load(string name)

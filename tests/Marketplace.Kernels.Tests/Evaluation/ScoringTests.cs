@@ -3,7 +3,9 @@ using System.Text;
 using System.Text.Json;
 using Marketplace.Core.Api;
 using Marketplace.Core.Evaluation;
+using Marketplace.Core.Formats;
 using Marketplace.Kernels.Evaluation;
+using Marketplace.Tests.Support;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -88,6 +90,32 @@ public sealed class ScoringTests(ScoringFixture fixture) : IClassFixture<Scoring
     }
 
     [Fact]
+    public void The_sample_sets_give_what_transformers_and_PEFT_gave_item_for_item()
+    {
+        string[] tasks = ["copy", "reverse", "upper", "addmod", "sort", "last"];
+        string[] rows = ["base", .. tasks.Concat(["prose", "log"]).Select(a => "adapter:" + a)];
+        var subjects = rows.Select(r => ScoringSubject.Of(r == "base" ? Kernels.Models.ActiveAdapters.None : fixture.Load(r.Split(':')[1]))).ToArray();
+        using var expected = SafetensorsFile.Open(Path.Combine(Fixtures.Root, "trained", "expected_loglik.safetensors"));
+        for (var t = 0; t < tasks.Length; t++)
+        {
+            Assert.True(EvaluationSetReader.TryRead(File.ReadAllBytes(Path.Combine(Fixtures.Repository, "samples", "sets", tasks[t] + ".jsonl")), out var set, out var problems), string.Join(' ', problems));
+            var predictions = fixture.Scorer(new()).Score(set, new(0, 100), subjects, TestContext.Current.CancellationToken);
+            for (var s = 0; s < rows.Length; s++)
+            {
+                var numbers = expected.ReadDouble(expected.Find("loglik." + rows[s])!).AsSpan(400 * t, 400);
+                for (var i = 0; i < 400; i++)
+                    Assert.Equal(numbers[i], ((ChoicePrediction)predictions[s].Items[i / 4]).LogLikelihoods[i % 4], 1e-4);
+            }
+        }
+
+        Array.ForEach(subjects, s => s.Dispose());
+    }
+
+    [Fact]
+    public void Whoever_registers_a_base_model_knows_the_architectures_that_are_computed() =>
+        Assert.Equal(Kernels.Models.DecoderLayout.Known.Order(StringComparer.Ordinal), BaseModelInspection.Architectures);
+
+    [Fact]
     public void A_text_is_scored_token_by_token_once_in_windows_that_the_model_can_read()
     {
         var random = new Random(3);
@@ -145,7 +173,7 @@ public sealed class ScoringTests(ScoringFixture fixture) : IClassFixture<Scoring
             tokens.Add(next);
         }
 
-        var text = fixture.Tokens.Decode([.. tokens.Skip(prompt)]);
+        var text = fixture.Tokens.Decode([.. tokens.Skip(prompt)], true);
         var stop = item.Stop.Select(s => text.IndexOf(s, StringComparison.Ordinal)).Where(at => at >= 0).DefaultIfEmpty(text.Length).Min();
         return text[..stop];
     }
