@@ -25,9 +25,9 @@ public class AddedTokenTests
     [Fact]
     public void A_single_word_is_not_found_inside_another()
     {
-        Check("cat cats cat", "cat|Ġc|at|s|Ġ|cat", "0-3|3-5|5-7|7-8|8-9|9-12", ("cat", t => t["single_word"] = true));
+        Check("cat cats cat", "cat|Ġc|a|ts|Ġ|cat", "0-3|3-5|5-6|6-8|8-9|9-12", ("cat", t => t["single_word"] = true));
         // A letter beyond U+FFFF is part of a word, an emoji is none.
-        Check("𐐀cat", "ð|Ĳ|Ĳ|Ģ|c|at", null, ("cat", t => t["single_word"] = true));
+        Check("𐐀cat", "ð|Ĳ|Ĳ|Ģ|c|a|t", null, ("cat", t => t["single_word"] = true));
         Check("😀cat", "ð|Ł|ĺ|Ģ|cat", null, ("cat", t => t["single_word"] = true));
     }
 

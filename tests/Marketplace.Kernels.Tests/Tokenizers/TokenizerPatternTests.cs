@@ -24,7 +24,6 @@ public class TokenizerPatternTests
     [InlineData(@"^.|.$", "ab\ncd", "a|b|c|d")]
     [InlineData(@"\s+(?!\S)|\s+", "a   b", "  | ")]
     [InlineData(@"[\x41-\u0043\t-]", "ABCD-\t", "A|B|C|-|\t")]
-    [InlineData(@"[]a]", "]a", "]|a")]
     public void Matches_are_those_of_the_reference(string pattern, string text, string matches)
     {
         var made = RegexPattern.TryCreate(pattern, out var reason);
@@ -49,6 +48,7 @@ public class TokenizerPatternTests
     [InlineData(@"(?i:\p{Lu})")]
     [InlineData("[a&&b]")]
     [InlineData("[a[b]]")]
+    [InlineData("[]a]")]
     [InlineData("[[:alpha:]]")]
     [InlineData(@"[\W]")]
     [InlineData(@"\p{Han}")]
@@ -77,7 +77,7 @@ public class TokenizerPatternTests
     [Fact]
     public void Expressions_that_backtrack_for_ever_are_stopped()
     {
-        var pattern = RegexPattern.TryCreate("(?:(?:x+x+)+)+y(?!z)", TimeSpan.FromMilliseconds(50), out _)!;
-        Assert.ThrowsAny<TimeoutException>(() => pattern.Find(new string('x', 100), []));
+        var pattern = RegexPattern.TryCreate("(?:x|xx|xxx)+(?![xyz])", TimeSpan.FromMilliseconds(50), out _)!;
+        Assert.ThrowsAny<TimeoutException>(() => pattern.Find(new string('x', 100) + "y", []));
     }
 }

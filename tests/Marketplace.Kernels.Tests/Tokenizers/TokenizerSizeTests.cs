@@ -9,10 +9,7 @@ public class TokenizerSizeTests
 
     [Theory]
     [InlineData("bytelevel_gpt2", "the")]
-    [InlineData("bytelevel_split", "é")]
-    [InlineData("bpe_byte_fallback", "the")]
     [InlineData("bpe_byte_fallback", "日")]
-    [InlineData("bpe_byte_fallback", " ")]
     [InlineData("unigram_metaspace", "the")]
     [InlineData("unigram_metaspace", "日")]
     [InlineData("bytelevel_gpt2", "<|endoftext|")]
@@ -23,7 +20,7 @@ public class TokenizerSizeTests
         var text = string.Concat(Enumerable.Repeat(repeated, Length / repeated.Length));
         var ids = tokenizer.Encode(text, false);
         Assert.NotEmpty(ids);
-        if (family is "bytelevel_gpt2" or "bytelevel_split")
+        if (family is "bytelevel_gpt2")
             Assert.Equal(text, tokenizer.Decode(ids, false));
     }
 
