@@ -16,6 +16,9 @@ public sealed class KernelDevice
     /// <summary>cpu or cuda, as lineages name it.</summary>
     public string Kind { get; }
 
+    /// <summary>libtorch's name of it.</summary>
+    internal Device Device => device;
+
     /// <summary>The distance from 1 to the next number of the precision.</summary>
     public double Epsilon { get; }
 

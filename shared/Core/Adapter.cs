@@ -53,6 +53,11 @@ public sealed record LowRankDelta(Matrix B, Matrix A)
 /// <param name="a">A, r·in numbers.</param>
 public delegate void FactorReader(TargetModule module, Span<double> b, Span<double> a);
 
+/// <summary>A tensor of an adapter's file that is no LoRA factor.</summary>
+/// <param name="Shape">Its shape.</param>
+/// <param name="Values">Its elements, row after row.</param>
+public sealed record CarriedTensor(ImmutableArray<long> Shape, float[] Values);
+
 /// <summary>
 /// An adapter that passed validation: its configuration, its modules in ordinal order of their names, and their factors,
 /// read one module at a time so that an adapter never has to be in memory whole.
@@ -63,6 +68,7 @@ public sealed class Adapter : IDisposable
     private readonly Func<TargetModule, LowRankDelta> read;
     private readonly Func<TargetModule, double[]>? readMagnitude;
     private readonly FactorReader? readInto;
+    private readonly Func<string, CarriedTensor>? readCarried;
     private readonly IDisposable? owned;
 
     /// <summary>An adapter over any source of factors.</summary>
@@ -73,10 +79,11 @@ public sealed class Adapter : IDisposable
     /// <param name="owned">What to dispose with the adapter, such as a mapped file.</param>
     /// <param name="readMagnitude">Reads the DoRA magnitude vector of a module that has one; may be called from several threads.</param>
     /// <param name="readInto">Reads what <paramref name="read"/> reads without allocating, where the source can; may be called from several threads.</param>
+    /// <param name="readCarried">Reads a carried tensor, where the source can; may be called from several threads.</param>
     public Adapter(
         AdapterConfig config, IEnumerable<TargetModule> modules, Func<TargetModule, LowRankDelta> read,
         IEnumerable<string>? carried = null, IDisposable? owned = null, Func<TargetModule, double[]>? readMagnitude = null,
-        FactorReader? readInto = null)
+        FactorReader? readInto = null, Func<string, CarriedTensor>? readCarried = null)
     {
         Config = config;
         Modules = [.. modules.OrderBy(m => m.Name, StringComparer.Ordinal)];
@@ -86,6 +93,7 @@ public sealed class Adapter : IDisposable
         this.readMagnitude = readMagnitude;
         this.owned = owned;
         this.readInto = readInto;
+        this.readCarried = readCarried;
     }
 
     /// <summary>The configuration it was saved with.</summary>
@@ -122,6 +130,9 @@ public sealed class Adapter : IDisposable
 
     /// <summary>Reads a module's DoRA magnitudes m (out); null where it has none, or where the adapter's source does not give them.</summary>
     public double[]? Magnitude(string module) => Find(module) is { HasMagnitude: true } found ? readMagnitude?.Invoke(found) : null;
+
+    /// <summary>Reads one of the <see cref="Carried"/> tensors, as stored: no scaling is applied. Null where the adapter's source does not give them.</summary>
+    public CarriedTensor? ReadCarried(string tensor) => Carried.Contains(tensor) ? readCarried?.Invoke(tensor) : null;
 
     /// <inheritdoc/>
     public void Dispose() => owned?.Dispose();

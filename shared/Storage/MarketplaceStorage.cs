@@ -35,8 +35,10 @@ public sealed class MarketplaceStorage
         Tags = new TagStore(Named("tags"));
         Versions = new VersionStore(Named("versions"), Adapters, Tags);
         Uploads = new UploadStore(Named("uploads"));
-        ContentIndex = new ContentIndex(Named("contents"), Versions);
-        BaseModels = new BaseModelStore(Named("basemodels"), Clock);
+        var baseModels = Named("basemodels");
+        BaseModels = new BaseModelStore(baseModels, Clock);
+        Registrations = new RegistrationStore(baseModels);
+        ContentIndex = new ContentIndex(Named("contents"), Versions, Registrations);
         Subspaces = new SubspaceStore(Named("subspaces"));
         Collections = new CollectionStore(Named("collections"), Container("collections"), Adapters);
         Routers = new RouterStore(Container("routers"), signer, Clock, Adapters);
@@ -88,6 +90,9 @@ public sealed class MarketplaceStorage
 
     /// <summary>Base models and aliases.</summary>
     public BaseModelStore BaseModels { get; }
+
+    /// <summary>Files of base models.</summary>
+    public RegistrationStore Registrations { get; }
 
     /// <summary>Input subspaces of adapters that are trained to be orthogonal.</summary>
     public SubspaceStore Subspaces { get; }

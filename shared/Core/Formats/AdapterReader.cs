@@ -63,7 +63,8 @@ public static class AdapterReader
         adapter = new Adapter(
             context.Config!.Config!, modules.Values.Select(m => m.Module), module => Read(file, module, modules[module.Name].Tensors),
             carried.Select(t => t.Name), file, module => file.ReadDouble(modules[module.Name].Tensors.Magnitude!),
-            (module, b, a) => Read(file, module, modules[module.Name].Tensors, b, a));
+            (module, b, a) => Read(file, module, modules[module.Name].Tensors, b, a),
+            tensor => file.Find(tensor) is { } found ? new(found.Shape, file.ReadSingle(found)) : throw new ArgumentException($"There is no '{tensor}'.", nameof(tensor)));
         return true;
     }
 

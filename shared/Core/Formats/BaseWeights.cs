@@ -163,6 +163,20 @@ public sealed class BaseWeights : IDisposable
         }
     }
 
+    /// <summary>Elements of a tensor from the <paramref name="first"/> on, as float32; F64 is rounded.</summary>
+    /// <exception cref="ArgumentException">The type is none of F64, F32, F16 and BF16.</exception>
+    public void Read(TensorInfo tensor, long first, Span<float> target)
+    {
+        var map = byName[tensor.Name].Shard.Map;
+        var width = tensor.Type.Bits() / 8;
+        for (var done = 0; done < target.Length;)
+        {
+            var count = Math.Min(target.Length - done, BlockBytes / width);
+            TensorConversion.ToSingle(tensor.Type, map.Bytes(tensor, (first + done) * width, count * width), target.Slice(done, count));
+            done += count;
+        }
+    }
+
     /// <summary>W₀ of shape (out, in), however it is stored.</summary>
     public Matrix Read(BaseWeight weight)
     {

@@ -33,4 +33,13 @@ public sealed record WeightsProblem(string Code, string Message, string? Tensor 
 
     /// <summary>A tensor has another shape than its module or its counterpart.</summary>
     public const string ShapeMismatch = "shape-mismatch";
+
+    /// <summary>config.json names an architecture that can't be computed.</summary>
+    public const string ArchitectureUnknown = "architecture-unknown";
+
+    /// <summary>config.json asks for something within a known architecture that is not computed.</summary>
+    public const string ConfigUnsupported = "config-unsupported";
+
+    /// <summary>An adapter has a module or a parameter that the model lacks, or that can't be applied as it is asked for.</summary>
+    public const string AdapterUnfit = "adapter-unfit";
 }

@@ -83,6 +83,17 @@ public sealed class RouterPlan
     /// <summary>Bytes of all prototypes in single precision.</summary>
     public long Bytes => groups.Sum(g => (long)g[0].In * experts.Count * sizeof(float));
 
+    /// <summary>ΔW of an expert at a module as it is routed: what general knowledge leaves of it, where that is subtracted. Null where it lacks the module.</summary>
+    /// <param name="expert">Its index.</param>
+    /// <param name="module">The module's name.</param>
+    public LowRankDelta? Delta(int expert, string module)
+    {
+        if (experts[expert].Find(module) is not { } own)
+            return null;
+        var delta = experts[expert].Delta(module)!;
+        return residual is null ? delta : residual.Of(own, delta);
+    }
+
     /// <summary>Computes all prototypes.</summary>
     /// <param name="cancellation">Looked at before each module.</param>
     /// <exception cref="NotFiniteNumberException">A factor holds NaN or infinity.</exception>
@@ -163,10 +174,8 @@ public sealed class RouterPlan
         var deltas = new List<LowRankDelta>(group.Length);
         foreach (var member in group)
         {
-            if (experts[expert].Find(member.Name) is not { } own)
-                continue;
-            var delta = experts[expert].Delta(own.Name)!;
-            deltas.Add(residual is null ? delta : residual.Of(own, delta));
+            if (Delta(expert, member.Name) is { } delta)
+                deltas.Add(delta);
         }
 
         if (deltas.Count == 0)

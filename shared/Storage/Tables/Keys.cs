@@ -39,6 +39,15 @@ internal static class Keys
 
     public static Key BaseModel(string id) => new("base-model", Model(id));
 
+    public static string RegistrationsOf(string baseModel) => "w|" + Model(baseModel);
+
+    public static Key Registration(string baseModel, int number) => new(RegistrationsOf(baseModel), Descending(number));
+
+    /// <summary>Begins the rows of uses by base models, which no adapter's key begins with.</summary>
+    public const string BaseModelUse = "*|";
+
+    public static Key ContentUse(Digest digest, string baseModel, int number) => new(digest.Hex, $"{BaseModelUse}{Model(baseModel)}|{number:D10}");
+
     public static string Aliases(string? owner) => owner is null ? Everybody : "o|" + Lower(owner);
 
     /// <summary>Spellings may be paths with any character, so their row key is a hash.</summary>
