@@ -12,6 +12,8 @@ else if (args is ["evaluate", .. var evaluation])
     EvaluationBenchmark.Run(evaluation);
 else if (args is ["tokenizers"])
     TokenizerBenchmark.Run();
+else if (args is ["scores"])
+    ScoreBenchmark.Run();
 else if (args is ["route"])
     RouteBenchmark.Run();
 else if (args is ["library", .. var library])
