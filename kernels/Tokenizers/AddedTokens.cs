@@ -51,7 +51,10 @@ internal sealed class AddedTokens
         _first = SearchValues.Create([.. first]);
     }
 
-    /// <summary>The pieces of a text, which together are the whole of it. Pieces of white space that two tokens claim go to the first.</summary>
+    /// <summary>
+    /// The pieces of a text, which together are the whole of it. White space that two tokens strip goes to the first. Only where a token is itself white space and does not strip to its left, it is found
+    /// again in what the one before it has stripped, and the text goes on behind it: so the reference does.
+    /// </summary>
     public void Split(string text, List<AddedPiece> into)
     {
         var done = 0;
@@ -63,15 +66,21 @@ internal sealed class AddedTokens
             if (token.SingleWord && (IsWord(Characters.Before(text, start)) || IsWord(Characters.At(text, stop))))
                 continue;
             if (token.StripsLeft)
+            {
                 while (start > done && char.IsWhiteSpace(text[start - 1]))
                     start--;
+                start = Math.Max(start, done);
+            }
+
             if (token.StripsRight)
                 while (stop < text.Length && char.IsWhiteSpace(text[stop]))
                     stop++;
             if (done < start)
                 into.Add(new(-1, done, start));
-            into.Add(new(id, start, stop));
-            done = stop;
+            if (start < stop)
+                into.Add(new(id, start, stop));
+            if (start <= stop)
+                done = stop;
         }
 
         if (done < text.Length)

@@ -38,13 +38,11 @@ internal static class Characters
     public static bool IsPunctuation(Rune rune) => rune.Value switch
     {
         (>= '!' and <= '/') or (>= ':' and <= '@') or (>= '[' and <= '`') or (>= '{' and <= '~') => true,
-        _ => Category(rune.Value) is UnicodeCategory.ConnectorPunctuation or UnicodeCategory.DashPunctuation or UnicodeCategory.OpenPunctuation
-            or UnicodeCategory.ClosePunctuation or UnicodeCategory.InitialQuotePunctuation or UnicodeCategory.FinalQuotePunctuation or UnicodeCategory.OtherPunctuation,
+        var code => code >= 0x80 && NormalizationData.IsPunctuation(code),
     };
 
     /// <summary>A combining mark of any kind.</summary>
-    public static bool IsMark(Rune rune) =>
-        Category(rune.Value) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark;
+    public static bool IsMark(Rune rune) => NormalizationData.IsMark(rune.Value);
 
     /// <summary>The character that ends before <paramref name="end"/>; null at the beginning.</summary>
     public static Rune? Before(ReadOnlySpan<char> text, int end) =>

@@ -21,12 +21,15 @@ internal static class NormalizationData
     private static readonly FrozenDictionary<int, int[]> Compatible;
     private static readonly FrozenDictionary<int, byte> Classes;
     private static readonly FrozenDictionary<long, int> Compositions;
+    private static readonly FrozenSet<int> Marks;
+    private static readonly FrozenSet<int> Punctuation;
 
     static NormalizationData()
     {
         Dictionary<int, (int[] Codes, bool Compatible)> steps = [];
         Dictionary<int, byte> classes = [];
         Dictionary<long, int> compositions = [];
+        HashSet<int> marks = [], punctuation = [];
         foreach (var line in Lines())
         {
             var at = line.AsSpan().IndexOfAny("=!~:");
@@ -35,7 +38,13 @@ internal static class NormalizationData
             {
                 var dash = line.IndexOf('-', StringComparison.Ordinal);
                 for (var code = Code(line[..dash]); code <= Code(line[(dash + 1)..at]); code++)
-                    classes[code] = byte.Parse(codes, CultureInfo.InvariantCulture);
+                {
+                    if (codes is "M" or "P")
+                        (codes is "M" ? marks : punctuation).Add(code);
+                    else
+                        classes[code] = byte.Parse(codes, CultureInfo.InvariantCulture);
+                }
+
                 continue;
             }
 
@@ -49,6 +58,8 @@ internal static class NormalizationData
         Compatible = steps.ToFrozenDictionary(s => s.Key, s => Expand(s.Key, true).ToArray());
         Classes = classes.ToFrozenDictionary();
         Compositions = compositions.ToFrozenDictionary();
+        Marks = marks.ToFrozenSet();
+        Punctuation = punctuation.ToFrozenSet();
 
         IEnumerable<int> Expand(int code, bool compatible) =>
             steps.TryGetValue(code, out var step) && (compatible || !step.Compatible) ? step.Codes.SelectMany(c => Expand(c, compatible)) : [code];
@@ -56,6 +67,12 @@ internal static class NormalizationData
 
     /// <summary>The canonical combining class.</summary>
     public static byte Class(int code) => code < 0x300 ? (byte)0 : Classes.GetValueOrDefault(code);
+
+    /// <summary>Whether it is a combining mark of any kind.</summary>
+    public static bool IsMark(int code) => code >= 0x300 && Marks.Contains(code);
+
+    /// <summary>Whether it is punctuation of any kind, beyond ASCII.</summary>
+    public static bool IsPunctuation(int code) => Punctuation.Contains(code);
 
     /// <summary>The full decomposition, in <paramref name="three"/> where it is computed; empty where the character is its own.</summary>
     public static ReadOnlySpan<int> Decompose(int code, bool compatible, Span<int> three)

@@ -127,7 +127,7 @@ internal sealed class OnigClass
             case 'd' or 'D':
                 return (@"\d", kind is 'D');
             case 'w' or 'W':
-                return (OnigTranslation.Word, kind is 'W');
+                return (OnigTranslation.WordInClass, kind is 'W');
             case 'h' or 'H':
                 return ("0-9A-Fa-f", kind is 'H');
         }

@@ -9,8 +9,9 @@ namespace Marketplace.Kernels.Tokenizers;
 /// </summary>
 internal sealed class OnigTranslation
 {
-    // Oniguruma's \w inside a class, without the two joiners.
-    internal const string Word = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24B6-\u24E9";
+    // Oniguruma's \w inside a class, without the two joiners; by itself, and at boundaries, it has the numbers of Latin-1 as well.
+    internal const string WordInClass = @"\p{L}\p{M}\p{Nd}\p{Nl}\p{Pc}\u24B6-\u24E9";
+    private const string Word = WordInClass + @"\u00B2\u00B3\u00B9\u00BC-\u00BE";
 
     // Pairs of letters that a single character folds to (ß, ﬀ, ﬁ, ﬂ, ﬆ): Oniguruma would match that character too.
     private static readonly HashSet<string> FoldedPairs = ["ss", "st", "ff", "fi", "fl"];
@@ -169,7 +170,7 @@ internal sealed class OnigTranslation
                 return '\0';
             case 's' or 'S' or 'd' or 'D' or 'w' or 'W' or 'h' or 'H' or 'p' or 'P':
                 var (inside, negated) = OnigClass.ReadClass(_source, ref _at, ignoreCase, this);
-                _made.Append(negated ? "[^" : "[").Append(inside).Append(']');
+                _made.Append(negated ? "[^" : "[").Append(inside == WordInClass ? Word : inside).Append(']');
                 return '\0';
             default:
                 return OnigClass.ReadEscaped(_source, ref _at, this) is { } unit ? Literal(unit, ignoreCase) : '\0';
@@ -209,7 +210,7 @@ internal sealed class OnigTranslation
                     _made.Append(_source[_at++]);
                 break;
             case '{':
-                Interval();
+                Interval(start);
                 break;
             default:
                 return;
@@ -219,7 +220,7 @@ internal sealed class OnigTranslation
             Refuse("a quantifier on a quantifier");
     }
 
-    private void Interval()
+    private void Interval(int start)
     {
         var close = _source.IndexOf('}', _at);
         var bounds = close < 0 ? [] : _source[(_at + 1)..close].Split(',');
@@ -236,6 +237,12 @@ internal sealed class OnigTranslation
         _at = close + 1;
         if (bounds.Length == 2 && Here is '?' && _at < _source.Length)
             _made.Append(_source[_at++]);
+        else if (Here is '+' && _at < _source.Length)
+        {
+            // Not possessive in this syntax: the interval, once or more often.
+            _made.Insert(start, "(?:").Append(")+");
+            _at++;
+        }
 
         static bool Count(string text, out int count) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out count) && count <= 1000;
     }

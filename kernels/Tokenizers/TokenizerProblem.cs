@@ -54,8 +54,8 @@ public static class TokenizerProblems
     /// <summary>The model needs an unknown token that its vocabulary lacks.</summary>
     public const string UnknownTokenMissing = "tokenizer-unknown-token";
 
-    /// <summary>An added token states another id than it would be given.</summary>
-    public const string AddedTokenId = "tokenizer-added-token";
+    /// <summary>An added token states another id than it would be given, or looks like another one.</summary>
+    public const string AddedToken = "tokenizer-added-token";
 }
 
 /// <summary>What a tokenizer's files may ask for: they come from strangers.</summary>
