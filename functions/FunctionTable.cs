@@ -83,6 +83,8 @@ public static class FunctionTable
         new("RevokeKey", "DELETE", "/keys/{id}", Read, RevokeKey.Handle, "Take a key back"),
 
         new("ListBaseModels", "GET", "/base-models", Anyone, ListBaseModels.Handle, "Base models and their aliases"),
+        new("RegisterBaseModel", "POST", "/base-models", KeyScope.Admin, RegisterBaseModel.Handle, "Begin to send a base model's files"),
+        new("GetBaseModelWeights", "GET", "/base-models/{owner}/{name}/weights", Anyone, GetBaseModelWeights.Handle, "A base model's files: manifest, digest, architecture"),
         new("ResolveBaseModel", "GET", "/base-models/resolve", Anyone, ResolveBaseModel.Handle, "What a spelling counts as"),
         new("ConfirmAlias", "POST", "/base-models/aliases", Publish, ConfirmAlias.Handle, "Confirm what a spelling stands for"),
         new("AllocateSubspaces", "POST", "/base-models/subspaces", Publish, AllocateSubspaces.Handle, "Reserve orthogonal input subspaces for training"),

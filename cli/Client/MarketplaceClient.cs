@@ -137,6 +137,11 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
 
     public IAsyncEnumerable<BaseModelView> ListBaseModels(CancellationToken ct) => All<BaseModelView>("base-models", ct);
 
+    public Task<UploadTicket> RegisterBaseModel(RegisterBaseModelRequest request, CancellationToken ct) => Connection.Post<UploadTicket>("base-models", request, ct);
+
+    public Task<BaseModelWeightsView> GetBaseModelWeights(AdapterId id, string? version, CancellationToken ct) =>
+        Connection.Get<BaseModelWeightsView>($"base-models/{id}/weights{(version is null ? "" : $"?version={Uri.EscapeDataString(version)}")}", ct);
+
     public Task<BaseModelAliasView> ResolveBaseModel(string name, CancellationToken ct) =>
         Connection.Get<BaseModelAliasView>($"base-models/resolve?name={Uri.EscapeDataString(name)}", ct);
 

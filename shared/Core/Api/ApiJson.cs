@@ -21,6 +21,8 @@ public static class ApiJson
         options.RespectNullableAnnotations = true;
         options.RespectRequiredConstructorParameters = true;
         options.MaxDepth = 16;
+        // Whoever writes a subject need not know that "kind" tells its type and would have to come first.
+        options.AllowOutOfOrderMetadataProperties = true;
         options.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;
         // Problem texts quote tensor names; escaping everything beyond ASCII would make them unreadable.
         options.Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping;

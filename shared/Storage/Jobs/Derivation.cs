@@ -23,7 +23,7 @@ public delegate IEnumerable<MergedModule> ModuleComputation(
 /// From a derivation job to a published version: open the inputs, plan, compute, export in the serving profile, check the export like any upload,
 /// publish. The numbers come from whoever runs it: Core in the functions, TorchSharp in the kernels.
 /// </summary>
-public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader, AdapterPublisher publisher, BaseWeightsFolder? weights = null, IMergeKernels? kernels = null)
+public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader, AdapterPublisher publisher, BaseModelFiles? models = null, IMergeKernels? kernels = null)
 {
     /// <summary>Runs the job and returns its result, a <see cref="DerivedResult"/> as JSON.</summary>
     /// <exception cref="JobFailureException">The inputs can't be combined, or the result fails its checks.</exception>
@@ -46,9 +46,11 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         var started = Stopwatch.GetTimestamp();
         var graph = request.Graph();
         using var inputs = await reader.OpenAllAsync(graph.Leaves.Select(request.Find), cancellationToken);
+        // Only the kernels fold: the functions have neither their numerics nor room for a model's weights.
+        var model = kernels is not null && models is not null && DoraInputs.Any(inputs) ? await models.FindAsync(request.BaseModel, null, cancellationToken) : null;
         var folded = await Task.Run(
-            () => DoraInputs.Fold(inputs, graph.Leaves, request.BaseModel, weights ?? new(null), kernels, progress, cancellationToken), cancellationToken);
-        var plan = Plan(request, graph, inputs, canFold: weights is not null);
+            () => DoraInputs.Fold(inputs, graph.Leaves, request.BaseModel, model?.Folder, kernels, progress, cancellationToken), cancellationToken);
+        var plan = Plan(request, graph, inputs, canFold: kernels is not null);
 
         using var scratch = new ScratchFolder();
         var modules = new List<ModuleReport>(plan.Modules.Length);
