@@ -3,6 +3,8 @@ using Marketplace.Functions.Adapters;
 using Marketplace.Functions.BaseModels;
 using Marketplace.Functions.Clusterings;
 using Marketplace.Functions.Collections;
+using Marketplace.Functions.Evaluations;
+using Marketplace.Functions.EvaluationSets;
 using Marketplace.Functions.Jobs;
 using Marketplace.Functions.Libraries;
 using Marketplace.Functions.Maintenance;
@@ -72,6 +74,19 @@ public static class FunctionTable
         new("GetClustering", "GET", "/clusterings/{id}", Anyone, GetClustering.Handle, "One cluster snapshot, with what has arrived since"),
         new("GetClusterMap", "GET", "/clusterings/{id}/map", Anyone, GetClusterMap.Handle, "A snapshot's adapters as points of a plane"),
         new("GetClusterMapSvg", "GET", "/clusterings/{id}/map.svg", Anyone, GetClusterMap.HandleSvg, "The same as a picture"),
+
+        new("PublishEvaluationSet", "POST", "/evaluation-sets", Publish, PublishEvaluationSet.Handle, "Publish a version of an evaluation set"),
+        new("ListEvaluationSets", "GET", "/evaluation-sets", Anyone, ListEvaluationSets.Handle, "List evaluation sets"),
+        new("GetEvaluationSet", "GET", "/evaluation-sets/{owner}/{name}", Anyone, GetEvaluationSet.Handle, "One evaluation set"),
+        new("UpdateEvaluationSet", "PATCH", "/evaluation-sets/{owner}/{name}", Publish, UpdateEvaluationSet.Handle, "Unlist an evaluation set, or list it again"),
+        new("DeleteEvaluationSet", "DELETE", "/evaluation-sets/{owner}/{name}", Publish, DeleteEvaluationSet.Handle, "Delete an evaluation set and all results on it"),
+        new("ListEvaluationSetVersions", "GET", "/evaluation-sets/{owner}/{name}/versions", Anyone, ListEvaluationSetVersions.Handle, "An evaluation set's versions, newest first"),
+        new("DownloadEvaluationSet", "GET", "/evaluation-sets/{owner}/{name}/versions/{revision}/items", Anyone, DownloadEvaluationSet.Handle, "Redirect to the items of a version"),
+        new("GetEvaluation", "GET", "/evaluations/{id}", Anyone, GetEvaluation.Handle, "The result of an evaluation"),
+        new("DownloadPredictions", "GET", "/evaluations/{id}/predictions", Anyone, DownloadPredictions.Handle, "Redirect to an evaluation's predictions"),
+        new("CompareEvaluations", "POST", "/evaluations/compare", Anyone, CompareEvaluations.Handle, "Hold evaluations of one set against each other"),
+        new("MixEvaluations", "POST", "/evaluations/ensemble", Anyone, MixEvaluations.Handle, "Score mixtures, votes and portfolios of kept predictions"),
+        new("GetLeaderboard", "GET", "/leaderboards", Anyone, GetLeaderboard.Handle, "A base model's evaluations on a set, best first"),
 
         new("ListJobs", "GET", "/jobs", Read, ListJobs.Handle, "The caller's jobs"),
         new("GetJob", "GET", "/jobs/{id}", Read, GetJob.Handle, "One job"),
