@@ -12,9 +12,6 @@ public sealed class BaseModelInspection
     /// <summary>config.json is not there.</summary>
     public const string ConfigMissing = "config-missing";
 
-    /// <summary>config.json names an architecture that the kernels have no decoder for.</summary>
-    public const string ArchitectureUnknown = "architecture-unknown";
-
     /// <summary>There is no tokenizer.json: adapters can be folded and compared with such a model, texts can't be scored.</summary>
     public const string TokenizerMissing = "tokenizer-missing";
 
@@ -138,7 +135,7 @@ public sealed class BaseModelInspection
             Architecture = ModelDescription.Parse(bytes)?.ModelType;
             if (Architecture is null || !Architectures.Contains(Architecture))
             {
-                problems.Add(new(ArchitectureUnknown,
+                problems.Add(new(WeightsProblem.ArchitectureUnknown,
                     $"{(Architecture is null ? "config.json names no model_type" : $"There is no decoder for '{Architecture}'")}; known are {string.Join(", ", Architectures)}.", File: path));
             }
         }

@@ -83,7 +83,7 @@ public sealed class BaseModelApiTests(BaseModelApiTests.Fixture fixture) : IClas
 
     private static readonly Dictionary<string, Action<Dictionary<string, byte[]>>> Breaks = new()
     {
-        [BaseModelInspection.ArchitectureUnknown] = f => f["config.json"] = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(f["config.json"]).Replace("\"llama\"", "\"mamba\"", StringComparison.Ordinal)),
+        [WeightsProblem.ArchitectureUnknown] = f => f["config.json"] = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(f["config.json"]).Replace("\"llama\"", "\"mamba\"", StringComparison.Ordinal)),
         [BaseModelInspection.ConfigMissing] = f => f.Remove("config.json"),
         [WeightsProblem.ConfigInvalid] = f => f["config.json"] = "[]"u8.ToArray(),
         [BaseModelInspection.JsonInvalid] = f => f["tokenizer.json"] = "{"u8.ToArray(),
