@@ -26,27 +26,24 @@ internal sealed class AdamW : IDisposable
         states = [.. values.Select(v => (v, zeros_like(v).DetachFromDisposeScope(), zeros_like(v).DetachFromDisposeScope()))];
     }
 
-    /// <summary>Takes a step along the gradients and clears them.</summary>
+    /// <summary>Takes a step.</summary>
+    /// <param name="gradients">One for each value; they are changed where they are clipped.</param>
     /// <param name="rate">Learning rate.</param>
     /// <param name="clip">Largest norm of all gradients together; 0 for none.</param>
-    public void Step(double rate, double clip = 0)
+    public void Step(IReadOnlyList<Tensor> gradients, double rate, double clip = 0)
     {
         using var frozen = no_grad();
         using var scope = NewDisposeScope();
         steps++;
-        var gradients = states.Select(s => s.Value.grad).ToList();
-        var norm = clip > 0 ? Math.Sqrt(gradients.OfType<Tensor>().Sum(g => g.mul(g).sum(ScalarType.Float64).Only<double>())) : 0;
+        var norm = clip > 0 ? Math.Sqrt(gradients.Sum(g => g.mul(g).sum(ScalarType.Float64).Only<double>())) : 0;
         foreach (var ((value, mean, square), gradient) in states.Zip(gradients))
         {
-            if (gradient is null)
-                continue;
             if (norm > clip)
                 gradient.mul_(Scalars.Of(clip / norm));
             mean.mul_(Scalars.Of(First)).Accumulate(gradient, 1 - First);
             square.mul_(Scalars.Of(Second)).addcmul_(gradient, gradient, Scalars.Of(1 - Second));
             var size = square.sqrt().div_(Scalars.Of(Math.Sqrt(1 - Math.Pow(Second, steps)))).add_(Scalars.Of(Epsilon), Scalars.Of(1));
             value.mul_(Scalars.Of(1 - (rate * decay))).addcdiv_(mean, size, Scalars.Of(-rate / (1 - Math.Pow(First, steps))));
-            gradient.zero_();
         }
     }
 

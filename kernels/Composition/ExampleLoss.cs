@@ -1,5 +1,5 @@
-using System.Collections.Immutable;
 using Marketplace.Core.Composition;
+using Marketplace.Kernels.Evaluation;
 using Marketplace.Kernels.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -17,10 +17,10 @@ internal sealed record ExampleScore(double Loss, double? Accuracy);
 /// <param name="temperature">Divides logits or log-likelihoods of choices.</param>
 internal sealed class ExampleLoss(LanguageModel model, string objective, double temperature)
 {
-    // What a pass may hold at once: tokens, and logits of scored places.
-    private const long MaxTokens = 1 << 13;
-    private const long MaxLogits = 1 << 26;
     private const double Absent = -1e9; // of a choice that an example does not have
+
+    // What a pass may hold at once: tokens, and logits of scored places. Passes are computed side by side, by one thread each.
+    private readonly (long Tokens, long Logits) limits = model.Device.type == DeviceType.CPU ? (1 << 10, 1 << 25) : (1 << 14, 1 << 28);
 
     /// <summary>Parts of a batch that fit one pass.</summary>
     public IEnumerable<IReadOnlyList<Example>> Passes(IReadOnlyList<Example> examples)
@@ -31,8 +31,8 @@ internal sealed class ExampleLoss(LanguageModel model, string objective, double 
             for (; after < examples.Count; after++)
             {
                 var parts = Rows(examples[after], scored: false);
-                (rows, longest, places) = (rows + parts.Count, Math.Max(longest, examples[after].Length), places + parts.Sum(r => r.Targets.Length));
-                if (after > first && (rows * longest > MaxTokens || places * model.Config.VocabularySize > MaxLogits))
+                (rows, longest, places) = (rows + parts.Count, Math.Max(longest, parts.Max(r => r.Input.Length)), places + parts.Sum(r => r.Targets.Length));
+                if (after > first && (rows * longest > limits.Tokens || places * model.Config.VocabularySize > limits.Logits))
                     break;
             }
 
@@ -40,6 +40,9 @@ internal sealed class ExampleLoss(LanguageModel model, string objective, double 
             first = after;
         }
     }
+
+    /// <summary>The model.</summary>
+    public LanguageModel Model => model;
 
     /// <summary>The sum of the losses of examples that fit one pass, a tensor of one number.</summary>
     public Tensor Of(ActiveAdapters adapters, IReadOnlyList<Example> examples)
@@ -50,45 +53,39 @@ internal sealed class ExampleLoss(LanguageModel model, string objective, double 
     }
 
     /// <summary>Loss and accuracy of any number of examples.</summary>
+    /// <param name="adapters">Makes what is active, for one pass.</param>
+    /// <param name="examples">The examples.</param>
     public ExampleScore Score(Func<ActiveAdapters> adapters, IReadOnlyList<Example> examples)
     {
-        var (loss, right, chosen) = (0.0, 0, 0);
-        foreach (var pass in Passes(examples))
+        var scores = SideBySide.Run(model, [.. Passes(examples)], pass =>
         {
             using var frozen = no_grad();
             using var scope = NewDisposeScope();
             var rows = pass.Select(e => Rows(e, scored: true)).ToList();
-            loss += Losses(adapters(), pass, rows, out var choices).sum().to(ScalarType.Float64).Only<double>();
-            if (choices is null)
-                continue;
-            var best = choices.argmax(1).cpu().data<long>().ToArray();
-            for (var i = 0; i < pass.Count; i++)
-            {
-                if (!pass[i].HasChoices)
-                    continue;
-                chosen++;
-                right += best[i] == pass[i].Answer ? 1 : 0;
-            }
-        }
-
-        return new(examples.Count == 0 ? 0 : loss / examples.Count, chosen == 0 ? null : (double)right / chosen);
+            var loss = Losses(adapters(), pass, rows, out var choices).sum().to(ScalarType.Float64).Only<double>();
+            var best = choices?.argmax(1).cpu().data<long>().ToArray() ?? [];
+            return (Loss: loss, Right: best.Where((choice, i) => pass[i].HasChoices && choice == pass[i].Answer).Count(), Chosen: best.Where((_, i) => pass[i].HasChoices).Count());
+        });
+        var chosen = scores.Sum(s => s.Chosen);
+        return new(examples.Count == 0 ? 0 : scores.Sum(s => s.Loss) / examples.Count, chosen == 0 ? null : (double)scores.Sum(s => s.Right) / chosen);
     }
 
     // One row for each choice where choices are compared or scored; else that of the answer; else, where answers must not be looked at, the prompt.
     private List<Row> Rows(Example example, bool scored)
     {
         if (example.HasChoices && (scored || objective != CompositionMethods.Answer))
-            return [.. example.Choices.Select((c, i) => Row.Of(example.Prompt, c, i))];
+            return [.. example.Choices.Select(Row.Of)];
+        var answer = example.Choices[example.Answer];
         return objective == CompositionMethods.Entropy && !example.IsText
-            ? [new Row([.. example.Prompt], example.Prompt.Length - 1, new int[1], 0)]
-            : [Row.Of(example.Prompt, example.Choices[example.Answer], example.Answer)];
+            ? [new Row(answer.Tokens[..answer.First], answer.First - 1, new int[1], 0)]
+            : [Row.Of(answer, example.Answer)];
     }
 
     // The loss of each example; with the log-likelihoods of choices, shape (examples, choices), where there are any.
     private Tensor Losses(ActiveAdapters adapters, IReadOnlyList<Example> examples, List<List<Row>> rows, out Tensor? choices)
     {
         var flat = rows.SelectMany(r => r).ToList();
-        using var batch = TokenBatch.Of([.. flat.Select(r => (ReadOnlyMemory<int>)r.Input)], model.Device);
+        using var batch = TokenBatch.Of([.. flat.Select(r => r.Input)], model.Device);
         long[] places = [.. flat.SelectMany((row, i) => Enumerable.Range(row.First, row.Targets.Length).Select(t => ((long)i * batch.Columns) + t))];
         var hidden = model.Hidden(batch, adapters);
         var logits = model.Logits(hidden.reshape(-1, hidden.shape[2]).index_select(0, Send(places)).unsqueeze(0), adapters).squeeze(0); // (N, V)
@@ -102,7 +99,7 @@ internal sealed class ExampleLoss(LanguageModel model, string objective, double 
         choices = examples.Any(e => e.HasChoices) && rows.Any(r => r.Count > 1) ? sums.masked_fill(Missing(examples, width), Scalars.Of(Absent)) : null;
         if (objective == CompositionMethods.Answer)
         {
-            var lengths = examples.Select(e => (float)Math.Max(1, Row.Of(e.Prompt, e.Choices[e.Answer], 0).Targets.Length)).ToArray();
+            var lengths = examples.Select(e => (float)e.Choices[e.Answer].Scored).ToArray();
             return (temperature == 1 ? sums : Sums(Tempered(logits))).gather(1, Answers(examples)).squeeze(1).neg().div(from_array(lengths).to(model.Device));
         }
 
@@ -138,14 +135,9 @@ internal sealed class ExampleLoss(LanguageModel model, string objective, double 
     private Tensor Send(long[] values) => from_array(values).to(model.Device);
 
     /// <summary>A sequence, and what it should say from one place on.</summary>
-    private sealed record Row(int[] Input, int First, int[] Targets, int Choice)
+    private sealed record Row(ReadOnlyMemory<int> Input, int First, int[] Targets, int Choice)
     {
-        // The last token is said and not read; the first of all has nothing before it and is not scored.
-        public static Row Of(ImmutableArray<int> prompt, ImmutableArray<int> choice, int index)
-        {
-            int[] all = [.. prompt, .. choice];
-            var first = Math.Max(prompt.Length, 1);
-            return new(all[..^1], first - 1, all[first..], index);
-        }
+        // The last token is said and not read.
+        public static Row Of(ScoredSequence sequence, int index) => new(sequence.Tokens[..^1], sequence.First - 1, sequence.Tokens[sequence.First..].ToArray(), index);
     }
 }

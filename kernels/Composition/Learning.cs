@@ -38,8 +38,6 @@ internal static class Learning
         LanguageModel model, ComposedAdapters composed, IReadOnlyList<Example> examples, IReadOnlyList<Example> heldOut, CompositionSettings settings,
         LearningProgress? progress = null, CancellationToken cancellation = default)
     {
-        if (model.Device.type == DeviceType.CPU)
-            KernelDevice.UseOneThread();
         var loss = new ExampleLoss(model, settings.Choice("objective"), settings.Number("temperature"));
         ExampleScore Score() => loss.Score(() => composed.Active(), heldOut.Count > 0 ? heldOut : examples);
         var before = Score();
@@ -75,8 +73,12 @@ internal static class Learning
             for (var first = 0; first < order.Length && losses.Count < total; first += batch)
             {
                 cancellation.ThrowIfCancellationRequested();
-                losses.Add(step.Take([.. order.Skip(first).Take(batch).Select(i => examples[i])], losses.Count));
-                optimizer.Step(falls ? rate * (total - losses.Count + 1) / total : rate, settings.Number("clip"));
+                using var scope = NewDisposeScope();
+                var (value, gradients) = step.Take([.. order.Skip(first).Take(batch).Select(i => examples[i])], losses.Count);
+                losses.Add(value);
+                foreach (var gradient in gradients)
+                    scope.Attach(gradient);
+                optimizer.Step(gradients, falls ? rate * (total - losses.Count + 1) / total : rate, settings.Number("clip"));
                 progress?.Invoke(losses.Count, total, $"epoch {epoch}, loss {losses[^1]:g4}");
             }
 
@@ -133,32 +135,50 @@ internal static class Learning
         return order;
     }
 
-    /// <summary>Gradients of one batch, pass by pass, so that a batch of any size fits.</summary>
+    /// <summary>Loss and gradients of one batch, pass by pass, so that a batch of any size fits.</summary>
     private sealed class Step(ComposedAdapters composed, ExampleLoss loss, CompositionSettings settings)
     {
         private readonly double dropout = settings.Has("dropout") ? settings.Number("dropout") : 0;
 
-        public double Take(IReadOnlyList<Example> batch, int number)
+        /// <summary>Gradients are in the order of the tables, and the caller's to dispose.</summary>
+        public (double Loss, Tensor[] Gradients) Take(IReadOnlyList<Example> batch, int number)
         {
-            using var scope = NewDisposeScope();
             var masks = dropout > 0 ? Masks(number) : null;
-            var total = 0.0;
-            foreach (var pass in loss.Passes(batch))
+            var passes = SideBySide.Run(loss.Model, [.. loss.Passes(batch)], pass => Pass(pass, batch.Count, masks));
+            var (total, sums) = (passes.Sum(p => p.Loss), passes[0].Gradients);
+            // In the order of the passes, whoever was first.
+            foreach (var (_, gradients) in passes.Skip(1))
             {
-                using var inner = NewDisposeScope();
-                var sum = loss.Of(composed.Active(masks is null ? null : table => table.mul(masks[table])), pass).div(Scalars.Of(batch.Count));
-                sum.backward();
-                total += sum.Only<float>();
+                foreach (var (sum, gradient) in sums.Zip(gradients))
+                {
+                    sum.Accumulate(gradient);
+                    gradient.Dispose();
+                }
             }
 
             if (settings.Number("l1") is > 0 and var factor)
             {
-                var size = composed.Tables.Values.Select(t => t.abs().sum()).Aggregate((x, y) => x.Plus(y)).mul(Scalars.Of(factor / composed.Count));
-                size.backward();
-                total += size.Only<float>();
+                using var frozen = no_grad();
+                foreach (var (sum, table) in sums.Zip(composed.Tables.Values))
+                {
+                    sum.Accumulate(table.sign(), factor / composed.Count);
+                    total += factor / composed.Count * table.abs().sum().Only<float>();
+                }
             }
 
-            return total;
+            return (total, sums);
+        }
+
+        // By leaves of its own, so that passes don't add to the same gradients at once.
+        private (double Loss, Tensor[] Gradients) Pass(IReadOnlyList<Example> pass, int count, Dictionary<Tensor, Tensor>? masks)
+        {
+            using var scope = NewDisposeScope();
+            var leaves = new Dictionary<Tensor, Tensor>(ReferenceEqualityComparer.Instance);
+            foreach (var table in composed.Tables.Values)
+                leaves.Add(table, table.detach().requires_grad_());
+            var sum = loss.Of(composed.Active(table => masks is null ? leaves[table] : leaves[table].mul(masks[table])), pass).div(Scalars.Of(count));
+            sum.backward();
+            return (sum.Only<float>(), [.. composed.Tables.Values.Select(t => (leaves[t].grad ?? zeros_like(t)).DetachFromDisposeScope())]);
         }
 
         // One mask for all passes of a step: 0 or 1 ∕ (1 − p).

@@ -75,24 +75,26 @@ public class LearningTests
     }
 
     [Theory]
-    [InlineData("atlas", 10, 0.9)]
-    [InlineData("scalearn", 30, 0.9)]
-    [InlineData("axis", 40, 0.8)]
-    [InlineData("search", 0, 0.8)]
-    public void From_a_few_examples_the_library_learns_a_task_and_what_is_exported_is_what_was_learned(string method, int epochs, double least)
+    [InlineData("atlas", 0.95)]
+    [InlineData("scalearn", 0.85)]
+    [InlineData("axis", 0.6)]
+    [InlineData("search", 0.95)]
+    public void From_a_few_examples_the_library_learns_a_task_and_what_is_exported_is_what_was_learned(string method, double least)
     {
         using var scope = NewDisposeScope();
         using var library = new SampleLibrary();
-        var items = SampleLibrary.Items("reverse");
-        var settings = method == "search"
-            ? CompositionSettings.Of(method, 1, ("evaluations", 150), ("objective", RecipeValue.Of("choices")))
-            : CompositionSettings.Of(method, 1, ("epochs", epochs), ("batch", 8), ("learning_rate", 0.1), ("objective", RecipeValue.Of("choices")));
+        var items = SampleLibrary.Items("copy");
+        var settings = method switch
+        {
+            "search" => CompositionSettings.Of(method, 1, ("evaluations", 60)),
+            "atlas" => CompositionSettings.Of(method, 1, ("granularity", RecipeValue.Of("global")), ("batch", 8)),
+            _ => CompositionSettings.Of(method, 1, ("batch", 8), ("learning_rate", method == "axis" ? 0.1 : 0.03)),
+        };
         using var composed = library.Compose(settings);
         var log = Learning.Run(library.Model, composed, [.. items.Take(16)], [.. items.Skip(16).Take(8)], settings, null, TestContext.Current.CancellationToken);
         var learned = library.Accuracy(composed.Active(), [.. items.Skip(24)]);
         TestContext.Current.TestOutputHelper?.WriteLine($"{method}: {log.Losses.Length} losses, {log.Before} -> {log.After}, {learned}");
-        TestContext.Current.TestOutputHelper?.WriteLine($"held {library.Accuracy(composed.Active(), [.. items.Skip(16).Take(8)])} train {library.Accuracy(composed.Active(), [.. items.Take(16)])} all {library.Accuracy(composed.Active(), items)} {string.Join(' ', Enumerable.Range(0, 10).Select(d => library.Accuracy(composed.Active(), [.. items.Skip(10 * d).Take(10)])))}");
-        Assert.InRange(library.Accuracy(ActiveAdapters.None, [.. items.Skip(24)]), 0, 0.2);
+        Assert.InRange(library.Accuracy(ActiveAdapters.None, [.. items.Skip(24)]), 0, 0.35);
         Assert.InRange(learned, least, 1);
         Assert.True(log.After.Loss < log.Before.Loss);
         Assert.Equal(log.HeldOut.Min(e => e.Score.Loss), method == "search" ? log.Before.Loss : log.After.Loss, 1e-6);
@@ -170,9 +172,12 @@ public class LearningTests
     public void A_thousand_steps_leave_no_tensor_behind()
     {
         using var library = new SampleLibrary("reverse", "copy");
-        Example[] items = [new([1, 20], [[21], [22]], 1)];
+        Example[] items = [new([new(new[] { 1, 20, 21 }, 2), new(new[] { 1, 20, 22 }, 2)], 1)];
         var settings = CompositionSettings.Of("scalearn", 1, ("epochs", 1010), ("batch", 1), ("clip", 1));
-        using var composed = library.Compose(settings);
+        // Two modules will do: what could be left behind does not depend on their number.
+        Adapter[] small = [.. library.Adapters.Select(a => new Adapter(a.Config, a.Modules.Take(2), m => a.Delta(m.Name)!))];
+        Assert.True(Composing.TryCompose(library.Model, SampleLibrary.Plan(small, settings), small, settings, SampleLibrary.Kernels, out var composed, out _));
+        using var own = composed;
         var counts = new List<long>();
         Learning.Run(library.Model, composed, items, [], settings, (done, _, _) =>
         {
@@ -211,7 +216,7 @@ public class LearningTests
     {
         using var scope = NewDisposeScope();
         using var frozen = no_grad();
-        using var batch = TokenBatch.Of([.. SampleLibrary.Items("reverse").Take(8).Select(i => (ReadOnlyMemory<int>)(int[])[.. i.Prompt, .. i.Choices[i.Answer]])], CPU);
+        using var batch = TokenBatch.Of([.. SampleLibrary.Items("reverse").Take(8).Select(i => i.Choices[i.Answer].Tokens)], CPU);
         Tensor Logits(ActiveAdapters active) => model.Logits(model.Hidden(batch, active), active).masked_fill(batch.Valid.logical_not().unsqueeze(-1), 0);
         return (Logits(x) - Logits(y)).abs().max().ToDouble();
     }

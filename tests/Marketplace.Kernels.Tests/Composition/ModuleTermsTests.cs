@@ -149,7 +149,9 @@ public class ModuleTermsTests
             using var inner = NewDisposeScope();
             var difference = GoldenComposition.Dense(composed) - target;
             (difference * difference).sum().backward();
-            optimizer.Step(0.1 * (Steps - step) / Steps);
+            var table = composed.Tables.Values.Single();
+            optimizer.Step([table.grad!], 0.1 * (Steps - step) / Steps);
+            table.grad!.zero_();
         }
 
         var found = composed.Download().Values.Single().Values;
@@ -172,7 +174,8 @@ public class ModuleTermsTests
                 ((value * value * value).sum() + value.sin().sum()).backward();
             if (clip > 0)
                 nn.utils.clip_grad_norm_([theirs], clip);
-            optimizer.Step(0.05, clip);
+            optimizer.Step([own.grad!], 0.05, clip);
+            own.grad!.zero_();
             reference.step();
             reference.zero_grad();
         }

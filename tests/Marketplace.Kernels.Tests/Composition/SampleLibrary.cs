@@ -1,12 +1,14 @@
 using System.Collections.Immutable;
-using System.Text.Json;
 using Marketplace.Core;
 using Marketplace.Core.Composition;
+using Marketplace.Core.Evaluation;
 using Marketplace.Core.Formats;
 using Marketplace.Core.Merges;
 using Marketplace.Kernels.Composition;
+using Marketplace.Kernels.Evaluation;
 using Marketplace.Kernels.Merges;
 using Marketplace.Kernels.Models;
+using Marketplace.Kernels.Tokenizers;
 using Marketplace.Tests.Support;
 
 namespace Marketplace.Kernels.Tests.Composition;
@@ -15,9 +17,6 @@ namespace Marketplace.Kernels.Tests.Composition;
 internal sealed class SampleLibrary : IDisposable
 {
     public static readonly string[] Names = ["addmod", "copy", "last", "reverse", "sort", "upper", "log", "prose"];
-
-    private static readonly Dictionary<string, int> Characters = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(Folder, "base", "tokenizer.json")))
-        .RootElement.GetProperty("model").GetProperty("vocab").EnumerateObject().ToDictionary(p => p.Name, p => p.Value.GetInt32());
 
     public SampleLibrary(params ReadOnlySpan<string> names)
     {
@@ -34,14 +33,13 @@ internal sealed class SampleLibrary : IDisposable
 
     public static TorchKernels Kernels { get; } = new(KernelDevice.Cpu);
 
-    /// <summary>Items of a task as tokens: the start token before the prompt, nothing after a choice.</summary>
-    public static IReadOnlyList<Example> Items(string task) =>
-    [
-        .. File.ReadLines(Path.Combine(Fixtures.Root, "trained", "eval", $"{task}.jsonl")).Select(line => JsonDocument.Parse(line).RootElement).Select(item => new Example(
-            [1, .. Tokens(item.GetProperty("prompt").GetString()!)],
-            [.. item.GetProperty("choices").EnumerateArray().Select(c => Tokens(c.GetString()!))],
-            item.GetProperty("answer").GetInt32())),
-    ];
+    /// <summary>Items of a task.</summary>
+    public static IReadOnlyList<Example> Items(string task)
+    {
+        Assert.True(Tokenizer.TryLoad(Path.Combine(Folder, "base"), out var tokenizer, out _));
+        Assert.True(EvaluationSetReader.TryRead(File.ReadAllBytes(Path.Combine(Fixtures.Root, "trained", "eval", $"{task}.jsonl")), out var set, out var problems), string.Join(' ', problems));
+        return Example.Of(set!, new ItemTokens(tokenizer!, 64, set!.Header.Separator));
+    }
 
     public static MergePlan Plan(IReadOnlyList<Adapter> adapters, CompositionSettings settings)
     {
@@ -74,6 +72,4 @@ internal sealed class SampleLibrary : IDisposable
         foreach (var adapter in Adapters)
             adapter.Dispose();
     }
-
-    private static ImmutableArray<int> Tokens(string text) => [.. text.Select(c => Characters[c.ToString()])];
 }
