@@ -82,6 +82,7 @@ public static class FunctionTable
         new("DeleteEvaluationSet", "DELETE", "/evaluation-sets/{owner}/{name}", Publish, DeleteEvaluationSet.Handle, "Delete an evaluation set and all results on it"),
         new("ListEvaluationSetVersions", "GET", "/evaluation-sets/{owner}/{name}/versions", Anyone, ListEvaluationSetVersions.Handle, "An evaluation set's versions, newest first"),
         new("DownloadEvaluationSet", "GET", "/evaluation-sets/{owner}/{name}/versions/{revision}/items", Anyone, DownloadEvaluationSet.Handle, "Redirect to the items of a version"),
+        new("RequestEvaluation", "POST", "/evaluations", Publish, RequestEvaluation.Handle, "Score adapters on evaluation sets on the kernels"),
         new("GetEvaluation", "GET", "/evaluations/{id}", Anyone, GetEvaluation.Handle, "The result of an evaluation"),
         new("DownloadPredictions", "GET", "/evaluations/{id}/predictions", Anyone, DownloadPredictions.Handle, "Redirect to an evaluation's predictions"),
         new("CompareEvaluations", "POST", "/evaluations/compare", Anyone, CompareEvaluations.Handle, "Hold evaluations of one set against each other"),

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Marketplace.Core.Merges;
+using Marketplace.Kernels.Evaluation;
 using Marketplace.Kernels.Merges;
 using Marketplace.Storage;
 using Marketplace.Storage.Hosting;
@@ -43,6 +44,7 @@ public static class KernelHost
         builder.Services.AddSingleton(resources);
         builder.Services.AddSingleton<IMergeKernels>(new TorchKernels(device));
         builder.Services.AddSingleton<MergeJobs>();
+        builder.Services.AddSingleton<EvaluationJobs>();
         builder.Services.AddHostedService<KernelConsumer>();
         builder.Services.AddParentWatch(builder.Configuration);
 

@@ -137,6 +137,8 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
 
     public IAsyncEnumerable<BaseModelView> ListBaseModels(CancellationToken ct) => All<BaseModelView>("base-models", ct);
 
+    public Task<JobView> RequestEvaluation(EvaluationRequest request, CancellationToken ct) => Connection.Post<JobView>("evaluations", request, ct);
+
     public Task<UploadTicket> RegisterBaseModel(RegisterBaseModelRequest request, CancellationToken ct) => Connection.Post<UploadTicket>("base-models", request, ct);
 
     public Task<BaseModelWeightsView> GetBaseModelWeights(AdapterId id, string? version, CancellationToken ct) =>

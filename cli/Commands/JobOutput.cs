@@ -63,7 +63,7 @@ internal static class JobOutput
             Line("not merged", string.Join('\n', result.NotMerged));
             Line("folded", string.Join('\n', result.Folded ?? []));
         }
-        else if (CollectionOutput.Of(job) is null && job.Result is { ValueKind: not JsonValueKind.Null } other)
+        else if (CollectionOutput.Of(job) is null && EvaluationTable.Of(job) is null && job.Result is { ValueKind: not JsonValueKind.Null } other)
         {
             Line("result", other.GetRawText());
         }
@@ -71,6 +71,8 @@ internal static class JobOutput
         console.Write(grid);
         if (CollectionOutput.Of(job) is { } collected)
             CollectionOutput.Show(console, collected);
+        if (EvaluationTable.Of(job) is { } evaluated)
+            EvaluationTable.Show(console, evaluated);
     }
 
     private static void Report(ProgressBars.Bar bar, JobView state)

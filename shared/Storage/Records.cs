@@ -155,6 +155,9 @@ public enum JobKind
 
     /// <summary>Prototypes of a set of adapters.</summary>
     RouterExport,
+
+    /// <summary>Adapters scored on sets.</summary>
+    Evaluation,
 }
 
 /// <summary>How much of a job is done.</summary>

@@ -44,19 +44,10 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         DerivationRequest request, string owner, string key, string? kernel, ModuleComputation compute, JobProgressReporter progress, CancellationToken cancellationToken)
     {
         var started = Stopwatch.GetTimestamp();
-        var graph = request.Graph();
-        using var inputs = await reader.OpenAllAsync(graph.Leaves.Select(request.Find), cancellationToken);
-        // Only the kernels fold: the functions have neither their numerics nor room for a model's weights.
-        var model = kernels is not null && models is not null && DoraInputs.Any(inputs) ? await models.FindAsync(request.BaseModel, null, cancellationToken) : null;
-        var folded = await Task.Run(
-            () => DoraInputs.Fold(inputs, graph.Leaves, request.BaseModel, model?.Folder, kernels, progress, cancellationToken), cancellationToken);
-        var plan = Plan(request, graph, inputs, canFold: kernels is not null);
-
         using var scratch = new ScratchFolder();
-        var modules = new List<ModuleReport>(plan.Modules.Length);
-        var export = await Task.Run(
-            () => Export(request, inputs, Noted(compute(plan, inputs, progress, cancellationToken), modules), scratch.Path), cancellationToken);
-        var report = new MergeReport([.. modules], plan.NotMerged);
+        var made = await ComputeAsync(request, scratch.Path, compute, progress, cancellationToken);
+        var (graph, plan, folded) = (made.Graph, made.Plan, made.Folded);
+        var report = new MergeReport(made.Modules, plan.NotMerged);
         var computedBy = folded.Weights is null ? kernel : $"{kernel} base-weights-{folded.Weights}";
         // Before the version, which must not be without it; a repeated delivery writes it again.
         await storage.Reports.PutMergeAsync(key, MergeReports.ToJson(request, graph, report, computedBy, Stopwatch.GetElapsedTime(started)), cancellationToken);
@@ -64,10 +55,38 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
 
         var notMerged = plan.NotMerged.SelectMany((tensors, input) => tensors.Select(t => $"{graph.Leaves[input]}: {t}"));
         return new DerivedResult(
-            new VersionReference(version.Adapter.ToString(), version.Number, version.Id), export.Report.Rank, export.Report.Modules,
+            new VersionReference(version.Adapter.ToString(), version.Number, version.Id), made.Export.Report.Rank, made.Export.Report.Modules,
             report.RelativeDiscarded, [.. notMerged], Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3),
             folded.Notes is [] ? null : folded.Notes);
     }
+
+    /// <summary>Computes what a recipe makes into a folder, as it would be published, and publishes nothing.</summary>
+    /// <param name="request">What is asked; its output is not looked at.</param>
+    /// <param name="folder">Where the adapter's two files go.</param>
+    /// <param name="compute">Computes the modules.</param>
+    /// <param name="progress">Takes the number of modules done.</param>
+    /// <param name="cancellationToken">Stops.</param>
+    /// <exception cref="JobFailureException">The inputs can't be combined, or the result fails its checks.</exception>
+    public Task ExportAsync(DerivationRequest request, string folder, ModuleComputation compute, JobProgressReporter progress, CancellationToken cancellationToken) =>
+        ComputeAsync(request, folder, compute, progress, cancellationToken);
+
+    private async Task<Derived> ComputeAsync(
+        DerivationRequest request, string folder, ModuleComputation compute, JobProgressReporter progress, CancellationToken cancellationToken)
+    {
+        var graph = request.Graph();
+        using var inputs = await reader.OpenAllAsync(graph.Leaves.Select(request.Find), cancellationToken);
+        // Only the kernels fold: the functions have neither their numerics nor room for a model's weights.
+        var model = kernels is not null && models is not null && DoraInputs.Any(inputs) ? await models.FindAsync(request.BaseModel, null, cancellationToken) : null;
+        var folded = await Task.Run(
+            () => DoraInputs.Fold(inputs, graph.Leaves, request.BaseModel, model?.Folder, kernels, progress, cancellationToken), cancellationToken);
+        var plan = Plan(request, graph, inputs, canFold: kernels is not null);
+        var modules = new List<ModuleReport>(plan.Modules.Length);
+        var export = await Task.Run(
+            () => Export(request, inputs, Noted(compute(plan, inputs, progress, cancellationToken), modules), folder), cancellationToken);
+        return new(graph, plan, folded, export, [.. modules]);
+    }
+
+    private sealed record Derived(MergeGraph Graph, MergePlan Plan, FoldedInputs Folded, ServingExport Export, ImmutableArray<ModuleReport> Modules);
 
     private static MergePlan Plan(DerivationRequest request, MergeGraph graph, OpenAdapters inputs, bool canFold) =>
         MergePlan.TryCreate(graph, inputs, request.Recipe.Carried, out var plan, out var problems)
