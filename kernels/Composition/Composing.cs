@@ -14,15 +14,6 @@ namespace Marketplace.Kernels.Composition;
 /// </summary>
 internal static class Composing
 {
-    /// <summary>The recipe whose plan is learned: what a method of composition starts from.</summary>
-    public static MergeRecipe Recipe(CompositionSettings settings, IReadOnlyList<RecipeInput> inputs)
-    {
-        if (settings.Method.Name != CompositionMethods.Axis)
-            return new("linear", inputs, Carried: CarriedPolicy.Refuse);
-        string[] shared = ["axes", "normalize_sources"];
-        return new(CompositionMethods.Axis, inputs, Parameters: shared.ToDictionary(p => p, p => settings.Parameters[p]), Carried: CarriedPolicy.Refuse);
-    }
-
     /// <summary>The plan's modules in a model, with coefficients where learning starts. False with every module that the model does not have.</summary>
     public static bool TryCompose(
         LanguageModel model, MergePlan plan, IReadOnlyList<Adapter> inputs, CompositionSettings settings, IMergeKernels kernels,

@@ -54,6 +54,15 @@ public sealed class CompositionSettings
             ? settings : throw new ArgumentException(string.Join(' ', problems.Select(p => p.Message)), nameof(parameters));
     }
 
+    /// <summary>The recipe whose plan is learned: the sum of the inputs, or that of their strongest axes.</summary>
+    public MergeRecipe Recipe(IReadOnlyList<RecipeInput> inputs)
+    {
+        if (Method.Name != CompositionMethods.Axis)
+            return new("linear", inputs, Seed: Seed, Carried: CarriedPolicy.Refuse);
+        string[] shared = ["axes", "normalize_sources"];
+        return new(CompositionMethods.Axis, inputs, Parameters: shared.ToDictionary(p => p, p => Parameters[p]), Seed: Seed, Carried: CarriedPolicy.Refuse);
+    }
+
     /// <summary>Whether the method has a parameter of that name.</summary>
     public bool Has(string name) => Parameters.ContainsKey(name);
 

@@ -43,7 +43,7 @@ internal sealed class SampleLibrary : IDisposable
 
     public static MergePlan Plan(IReadOnlyList<Adapter> adapters, CompositionSettings settings)
     {
-        var recipe = Composing.Recipe(settings, [.. Enumerable.Range(0, adapters.Count).Select(i => new RecipeInput($"#{i}"))]);
+        var recipe = settings.Recipe([.. Enumerable.Range(0, adapters.Count).Select(i => new RecipeInput($"#{i}"))]);
         Assert.True(MergePlan.TryCreate(recipe, adapters, out var plan, out var problems), string.Join(' ', problems.Select(p => p.Message)));
         return plan!;
     }
