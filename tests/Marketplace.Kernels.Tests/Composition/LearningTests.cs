@@ -169,6 +169,41 @@ public class LearningTests
     }
 
     [Fact]
+    public void Learning_ends_after_the_steps_asked_for_or_when_held_out_examples_gain_nothing_more()
+    {
+        using var scope = NewDisposeScope();
+        using var library = new SampleLibrary("reverse", "copy");
+        var items = SampleLibrary.Items("reverse");
+        LearningLog Run(params ReadOnlySpan<(string, RecipeValue)> parameters)
+        {
+            var settings = CompositionSettings.Of("atlas", 1, parameters);
+            using var composed = library.Compose(settings);
+            var log = Learning.Run(library.Model, composed, [.. items.Take(4)], [.. items.Skip(4).Take(4)], settings, null, TestContext.Current.CancellationToken);
+            // What is kept is the best that was seen, the start included.
+            Assert.Equal(log.HeldOut.Min(e => e.Score.Loss), log.After.Loss, 1e-6);
+            return log;
+        }
+
+        Assert.Equal(3, Run(("batch", 2), ("steps", 3)).Losses.Length);
+        Assert.Equal(6, Run(("batch", 3), ("epochs", 3)).Losses.Length);
+        var none = Run(("epochs", 0));
+        Assert.Equal((0, none.Before), (none.Losses.Length, none.After));
+        var wild = Run(("batch", 4), ("learning_rate", 50), ("epochs", 40), ("patience", 2));
+        Assert.Equal((2, wild.Before.Loss), (wild.Losses.Length, wild.After.Loss));
+        Assert.Equal(5, Run(("batch", 4), ("learning_rate", 50), ("epochs", 5), ("patience", 0)).Losses.Length);
+    }
+
+    [Fact]
+    public void Learning_stops_when_it_is_told_to()
+    {
+        using var library = new SampleLibrary("reverse", "copy");
+        using var stop = new CancellationTokenSource();
+        var settings = CompositionSettings.Of("atlas", 1, ("epochs", 1000));
+        using var composed = library.Compose(settings);
+        Assert.Throws<OperationCanceledException>(() => Learning.Run(library.Model, composed, SampleLibrary.Items("reverse").Take(2).ToList(), [], settings, (_, _, _) => stop.Cancel(), stop.Token));
+    }
+
+    [Fact]
     public void A_thousand_steps_leave_no_tensor_behind()
     {
         using var library = new SampleLibrary("reverse", "copy");

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using Marketplace.Core;
 using Marketplace.Core.Api;
@@ -26,7 +27,9 @@ public sealed class CompositionApiTests(CompositionApiTests.World world) : IClas
             await BaseModelFilesOf.RegisteredAsync(Stack.Admin, Base, BaseModelFilesOf.Sample());
             foreach (var name in new[] { "copy", "sort", "reverse" })
                 await ann.PublishedAsync($"ann/{name}", Files(Path.Combine(Fixtures.Repository, "samples", "library", name)));
-            await ann.PublishedAsync("ann/headed", Files(Path.Combine(Fixtures.Root, "adapters", "llama", "modules_to_save")));
+            var headed = Files(Path.Combine(Fixtures.Root, "adapters", "llama", "modules_to_save"));
+            headed["adapter_config.json"] = Encoding.UTF8.GetBytes(Encoding.UTF8.GetString(headed["adapter_config.json"]).Replace("fixtures/llama", Base, StringComparison.Ordinal));
+            await ann.PublishedAsync("ann/headed", headed);
             await Stack.Storage.EvaluationSets.PublishAsync(AdapterId.Parse("ann/examples"), TrainedFixture.Set("copy"), true, "ann");
             await Stack.Storage.EvaluationSets.PublishAsync(AdapterId.Parse("ann/open"), TrainedFixture.Set("sort"), false, "ann");
         }
@@ -55,7 +58,7 @@ public sealed class CompositionApiTests(CompositionApiTests.World world) : IClas
         var version = await ann.GetAsync<VersionView>("/adapters/ann/learned/versions/main");
         Assert.Equal(("atlas", "from twenty"), (version.Lineage!.Method, version.Message));
         Assert.Contains("base-weights-", version.Lineage.Kernel);
-        Assert.Contains("ann/examples", version.Lineage.Request!);
+        Assert.Contains("ann/examples", version.Lineage.Recipe!);
         var report = await ann.GetAsync<MergeReportView>("/adapters/ann/learned/versions/main/merge-report");
         var coefficients = report.Learned!.Coefficients;
         Assert.Equal(["ann/copy@1", "ann/sort@1", "ann/reverse@1"], coefficients.Select(c => c.Source));
@@ -68,7 +71,7 @@ public sealed class CompositionApiTests(CompositionApiTests.World world) : IClas
         var eve = await stack.AccountAsync("eve");
         Assert.Null((await eve.GetAsync<MergeReportView>("/adapters/ann/learned/versions/main/merge-report")).Learned);
         var seen = await eve.SendAsync(HttpMethod.Get, "/adapters/ann/learned/versions/main");
-        Assert.DoesNotContain("examples", System.Text.Encoding.UTF8.GetString(seen.Body));
+        Assert.DoesNotContain("examples", seen.Body);
         Assert.Equal(3, seen.Read<VersionView>().Lineage!.Parents.Count);
     });
 
