@@ -37,6 +37,27 @@ internal readonly struct JsonPlace(JsonElement element, string file, string path
             yield return new(item, file, $"{path}[{index++}]", problems);
     }
 
+    /// <summary>The members of an object; those whose names are no text are a problem and end the list.</summary>
+    public IEnumerable<(string Name, JsonPlace Value)> Members()
+    {
+        if (!IsObject)
+        {
+            Require("an object");
+            yield break;
+        }
+
+        foreach (var member in element.EnumerateObject())
+        {
+            if (NameOf(member) is not { } name)
+            {
+                Fail(TokenizerProblems.FieldInvalid, "A name has half a surrogate pair.");
+                yield break;
+            }
+
+            yield return (name, new(member.Value, file, path.Length == 0 ? name : $"{path}.{name}", problems));
+        }
+    }
+
     /// <summary>A text; null and a problem where it is none.</summary>
     public string? Text()
     {
@@ -94,6 +115,18 @@ internal readonly struct JsonPlace(JsonElement element, string file, string path
             return value;
         Require("a finite number");
         return null;
+    }
+
+    private static string? NameOf(JsonProperty member)
+    {
+        try
+        {
+            return member.Name;
+        }
+        catch (InvalidOperationException)
+        {
+            return null;
+        }
     }
 
     private void Require(string kind)

@@ -146,19 +146,13 @@ internal static class ModelReader
 
     private static Vocabulary? Vocabulary(JsonPlace place)
     {
-        if (!place.IsObject)
-        {
-            place.Fail(TokenizerProblems.FieldMissing, "Here should be an object with an id for each token.");
-            return null;
-        }
-
         Dictionary<string, int> ids = new(StringComparer.Ordinal);
         HashSet<int> taken = [];
-        foreach (var member in place.Element.EnumerateObject())
+        foreach (var (token, value) in place.Members())
         {
-            if (member.Value.ValueKind is not JsonValueKind.Number || !member.Value.TryGetInt32(out var id) || id < 0)
+            if (value.Element.ValueKind is not JsonValueKind.Number || !value.Element.TryGetInt32(out var id) || id < 0)
             {
-                place.Fail(TokenizerProblems.FieldInvalid, $"The id of {member.Name} is no integer from 0.");
+                place.Fail(TokenizerProblems.FieldInvalid, $"The id of {token} is no integer from 0.");
                 return null;
             }
 
@@ -168,11 +162,11 @@ internal static class ModelReader
                 return null;
             }
 
-            if (!Add(place, ids, member.Name, id))
+            if (!Add(place, ids, token, id))
                 return null;
         }
 
-        return new(ids);
+        return place.IsObject ? new(ids) : null;
     }
 
     private static bool Add(JsonPlace place, Dictionary<string, int> ids, string token, int id)

@@ -82,14 +82,14 @@ internal sealed class SpecialTokens
 
     private static IEnumerable<(int Id, JsonPlace Place)> Members(JsonPlace place)
     {
-        if (!place.IsObject)
+        if (place.IsNull)
             yield break;
-        foreach (var member in place.Element.EnumerateObject())
+        foreach (var (name, value) in place.Members())
         {
-            if (int.TryParse(member.Name, NumberStyles.None, CultureInfo.InvariantCulture, out var id))
-                yield return (id, place.Member(member.Name));
+            if (int.TryParse(name, NumberStyles.None, CultureInfo.InvariantCulture, out var id))
+                yield return (id, value);
             else
-                place.Fail(TokenizerProblems.FieldInvalid, $"{member.Name} is no id.");
+                value.Fail(TokenizerProblems.FieldInvalid, $"{name} is no id.");
         }
     }
 }

@@ -58,7 +58,10 @@ internal sealed class RegexPattern : TextPattern
     private RegexPattern(Regex regex, char[] stands, char circled) => (_regex, _stands, _circled) = (regex, stands, circled);
 
     /// <summary>Translates and compiles an expression of Oniguruma's syntax; null and the reason where that can't be done faithfully.</summary>
-    public static RegexPattern? TryCreate(string pattern, out string reason)
+    public static RegexPattern? TryCreate(string pattern, out string reason) => TryCreate(pattern, TokenizerLimits.MatchTime, out reason);
+
+    /// <summary>The same with a limit of its own for one match.</summary>
+    public static RegexPattern? TryCreate(string pattern, TimeSpan matchTime, out string reason)
     {
         var translation = OnigTranslation.Of(pattern);
         if (translation.Problem is { } problem)
@@ -70,7 +73,7 @@ internal sealed class RegexPattern : TextPattern
         try
         {
             var options = RegexOptions.CultureInvariant | (translation.Backtracks ? RegexOptions.Compiled : RegexOptions.NonBacktracking);
-            var regex = new Regex(translation.Pattern, options, TokenizerLimits.MatchTime);
+            var regex = new Regex(translation.Pattern, options, matchTime);
             reason = "";
             return Represent(translation.Named, out var stands, out var circled)
                 ? new(regex, stands, circled)
@@ -82,7 +85,7 @@ internal sealed class RegexPattern : TextPattern
         }
     }
 
-    /// <exception cref="TimeoutException">One match took longer than <see cref="TokenizerLimits.MatchTime"/>.</exception>
+    /// <exception cref="TimeoutException">One match took longer than the limit.</exception>
     public override void Find(ReadOnlySpan<char> text, List<Match> into)
     {
         if (!text.ContainsAnyInRange('\uD800', '\uDFFF'))

@@ -90,7 +90,7 @@ internal static class TokenizerFolder
         }
 
         foreach (var same in added.Tokens.Where(t => t.Value.Normalized).GroupBy(t => added.Form(t.Key), t => t.Value.Content).Where(g => g.Count() > 1))
-            list.Fail(TokenizerProblems.AddedToken, $"Once normalized the tokens {string.Join(" and ", same.Order(StringComparer.Ordinal))} look the same.");
+            list.Fail(TokenizerProblems.AddedTokenInvalid, $"Once normalized the tokens {string.Join(" and ", same.Order(StringComparer.Ordinal))} look the same.");
         return added;
 
         void Add(AddedToken token, int stated, JsonPlace place)
@@ -99,7 +99,7 @@ internal static class TokenizerFolder
                 return;
             var id = added.Add(token);
             if (stated >= 0 && stated != id)
-                place.Fail(TokenizerProblems.AddedToken, $"The token {token.Content} states the id {stated} and would be given {id}.");
+                place.Fail(TokenizerProblems.AddedTokenInvalid, $"The token {token.Content} states the id {stated} and would be given {id}.");
             if (added.Count > TokenizerLimits.Tokens)
                 place.Fail(TokenizerProblems.LimitExceeded, $"There are more than {TokenizerLimits.Tokens} tokens.");
         }

@@ -55,7 +55,7 @@ public static class TokenizerProblems
     public const string UnknownTokenMissing = "tokenizer-unknown-token";
 
     /// <summary>An added token states another id than it would be given, or looks like another one.</summary>
-    public const string AddedToken = "tokenizer-added-token";
+    public const string AddedTokenInvalid = "tokenizer-added-token";
 }
 
 /// <summary>What a tokenizer's files may ask for: they come from strangers.</summary>

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Marketplace.Kernels.Tokenizers;
+using Marketplace.Tests.Support;
 
 namespace Marketplace.Kernels.Tests.Tokenizers;
 
@@ -9,13 +10,9 @@ internal static class TokenizerFixtures
 {
     public static readonly string[] Families = ["bytelevel_gpt2", "bytelevel_split", "bpe_byte_fallback", "unigram_metaspace"];
 
-    public static string Folder(string family)
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (folder is not null && !File.Exists(Path.Combine(folder.FullName, "Marketplace.sln")))
-            folder = folder.Parent;
-        return Path.Combine(folder!.FullName, "tests", "fixtures", "tokenizers", family);
-    }
+    /// <summary>The folder of a family; "characters" is the sample base model, with a token for each character.</summary>
+    public static string Folder(string family) =>
+        family is "characters" ? Path.Combine(Fixtures.Repository, "samples", "base") : Path.Combine(Fixtures.Root, "tokenizers", family);
 
     public static Tokenizer Load(string family)
     {
