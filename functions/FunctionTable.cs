@@ -3,6 +3,9 @@ using Marketplace.Functions.Adapters;
 using Marketplace.Functions.BaseModels;
 using Marketplace.Functions.Clusterings;
 using Marketplace.Functions.Collections;
+using Marketplace.Functions.Compositions;
+using Marketplace.Functions.Evaluations;
+using Marketplace.Functions.EvaluationSets;
 using Marketplace.Functions.Jobs;
 using Marketplace.Functions.Libraries;
 using Marketplace.Functions.Maintenance;
@@ -55,6 +58,7 @@ public static class FunctionTable
         new("RequestMerge", "POST", "/merges", Publish, RequestMerge.Handle, "Merge adapters on the kernels"),
         new("PlanMerge", "POST", "/merges/plan", Read, PlanMerge.Handle, "What a merge would do and cost"),
         new("ListMergeMethods", "GET", "/merge-methods", Anyone, ListMergeMethods.Handle, "Merge methods and their parameters"),
+        new("RequestComposition", "POST", "/compositions", Publish, RequestComposition.Handle, "Learn from examples how adapters are combined"),
         new("RequestSubtraction", "POST", "/subtractions", Publish, RequestSubtraction.Handle, "Subtract general knowledge from an adapter"),
         new("RequestSubtractionBatch", "POST", "/subtractions/batch", Publish, RequestSubtractionBatch.Handle, "Subtract general knowledge from many adapters"),
         new("RequestClustering", "POST", "/clusterings", Publish, RequestClustering.Handle, "Cluster a base model's library"),
@@ -73,6 +77,20 @@ public static class FunctionTable
         new("GetClusterMap", "GET", "/clusterings/{id}/map", Anyone, GetClusterMap.Handle, "A snapshot's adapters as points of a plane"),
         new("GetClusterMapSvg", "GET", "/clusterings/{id}/map.svg", Anyone, GetClusterMap.HandleSvg, "The same as a picture"),
 
+        new("PublishEvaluationSet", "POST", "/evaluation-sets", Publish, PublishEvaluationSet.Handle, "Publish a version of an evaluation set"),
+        new("ListEvaluationSets", "GET", "/evaluation-sets", Anyone, ListEvaluationSets.Handle, "List evaluation sets"),
+        new("GetEvaluationSet", "GET", "/evaluation-sets/{owner}/{name}", Anyone, GetEvaluationSet.Handle, "One evaluation set"),
+        new("UpdateEvaluationSet", "PATCH", "/evaluation-sets/{owner}/{name}", Publish, UpdateEvaluationSet.Handle, "Unlist an evaluation set, or list it again"),
+        new("DeleteEvaluationSet", "DELETE", "/evaluation-sets/{owner}/{name}", Publish, DeleteEvaluationSet.Handle, "Delete an evaluation set and all results on it"),
+        new("ListEvaluationSetVersions", "GET", "/evaluation-sets/{owner}/{name}/versions", Anyone, ListEvaluationSetVersions.Handle, "An evaluation set's versions, newest first"),
+        new("DownloadEvaluationSet", "GET", "/evaluation-sets/{owner}/{name}/versions/{revision}/items", Anyone, DownloadEvaluationSet.Handle, "Redirect to the items of a version"),
+        new("RequestEvaluation", "POST", "/evaluations", Publish, RequestEvaluation.Handle, "Score adapters on evaluation sets on the kernels"),
+        new("GetEvaluation", "GET", "/evaluations/{id}", Anyone, GetEvaluation.Handle, "The result of an evaluation"),
+        new("DownloadPredictions", "GET", "/evaluations/{id}/predictions", Anyone, DownloadPredictions.Handle, "Redirect to an evaluation's predictions"),
+        new("CompareEvaluations", "POST", "/evaluations/compare", Anyone, CompareEvaluations.Handle, "Hold evaluations of one set against each other"),
+        new("MixEvaluations", "POST", "/evaluations/ensemble", Anyone, MixEvaluations.Handle, "Score mixtures, votes and portfolios of kept predictions"),
+        new("GetLeaderboard", "GET", "/leaderboards", Anyone, GetLeaderboard.Handle, "A base model's evaluations on a set, best first"),
+
         new("ListJobs", "GET", "/jobs", Read, ListJobs.Handle, "The caller's jobs"),
         new("GetJob", "GET", "/jobs/{id}", Read, GetJob.Handle, "One job"),
         new("WatchJob", "GET", "/jobs/{id}/events", Read, WatchJob.Handle, "A job's progress as server-sent events"),
@@ -83,6 +101,8 @@ public static class FunctionTable
         new("RevokeKey", "DELETE", "/keys/{id}", Read, RevokeKey.Handle, "Take a key back"),
 
         new("ListBaseModels", "GET", "/base-models", Anyone, ListBaseModels.Handle, "Base models and their aliases"),
+        new("RegisterBaseModel", "POST", "/base-models", KeyScope.Admin, RegisterBaseModel.Handle, "Begin to send a base model's files"),
+        new("GetBaseModelWeights", "GET", "/base-models/{owner}/{name}/weights", Anyone, GetBaseModelWeights.Handle, "A base model's files: manifest, digest, architecture"),
         new("ResolveBaseModel", "GET", "/base-models/resolve", Anyone, ResolveBaseModel.Handle, "What a spelling counts as"),
         new("ConfirmAlias", "POST", "/base-models/aliases", Publish, ConfirmAlias.Handle, "Confirm what a spelling stands for"),
         new("AllocateSubspaces", "POST", "/base-models/subspaces", Publish, AllocateSubspaces.Handle, "Reserve orthogonal input subspaces for training"),

@@ -21,7 +21,7 @@ internal static class BaseModelsCommand
         resolve.Does(Resolve);
         var confirm = new Command("confirm", "Confirm what a spelling in your adapters stands for") { Spelling, BaseModel, Everybody };
         confirm.Does(Confirm);
-        return new Command("base-models", "Show base models, and tell which spellings are the same one") { list, resolve, confirm, AllocateCommand.Create() };
+        return new Command("base-models", "Show base models, and tell which spellings are the same one") { list, AddBaseModelCommand.Create(), ShowBaseModelCommand.Create(), resolve, confirm, AllocateCommand.Create() };
     }
 
     private static async Task<int> List(Call call, CancellationToken ct)
@@ -29,12 +29,12 @@ internal static class BaseModelsCommand
         var models = await call.Connect().ListBaseModels(ct).ToListAsync(ct);
         call.Terminal.Result(new ListResponse<BaseModelView>(models), console =>
         {
-            var table = Tables.Create("base model", "also spelled", "for");
+            var table = Tables.Create("base model", "files", "also spelled", "for");
             foreach (var model in models)
             {
-                table.Row(model.Id, "", "");
+                table.Row(model.Id, model.Weights is { } weights ? $"{weights.Architecture}, {Units.Bytes(weights.Size)}" : "", "", "");
                 foreach (var alias in model.Aliases)
-                    table.Row("", alias.Spelling, alias.Owner ?? "everybody");
+                    table.Row("", "", alias.Spelling, alias.Owner ?? "everybody");
             }
 
             console.Write(table);

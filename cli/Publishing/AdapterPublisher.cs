@@ -30,14 +30,21 @@ internal sealed class AdapterPublisher(MarketplaceClient client, Terminal termin
     public async Task<PublishOutcome> Publish(AdapterId adapter, PublishFolder folder, PublishOptions options, CancellationToken ct)
     {
         var key = $"{client.Connection.Address} {adapter.ToString().ToLowerInvariant()} {options} {folder.ContentKey()}";
+        return await Send(
+            key, folder, files => client.BeginUpload(new BeginUploadRequest(adapter.ToString(), files, options.Private, options.Message, options.ExpectedParent), ct), ct);
+    }
+
+    /// <summary>Registers the files of a base model, which have been hashed.</summary>
+    public Task<PublishOutcome> Register(AdapterId baseModel, PublishFolder folder, string? message, CancellationToken ct) => Send(
+        $"{client.Connection.Address} base-model {baseModel.ToString().ToLowerInvariant()} {message} {folder.ContentKey()}", folder,
+        files => client.RegisterBaseModel(new RegisterBaseModelRequest(baseModel.ToString(), files, message), ct), ct);
+
+    private async Task<PublishOutcome> Send(string key, PublishFolder folder, Func<List<UploadFileRequest>, Task<UploadTicket>> begin, CancellationToken ct)
+    {
         using var journal = UploadJournal.Open(UploadJournal.PathFor(key));
         var status = await Resume(journal, ct);
         if (status is null)
-        {
-            var files = folder.Files.Select(f => new UploadFileRequest(f.Path, f.Size, f.Digest.Hex)).ToList();
-            journal.Start(await client.BeginUpload(
-                new BeginUploadRequest(adapter.ToString(), files, options.Private, options.Message, options.ExpectedParent), ct));
-        }
+            journal.Start(await begin([.. folder.Files.Select(f => new UploadFileRequest(f.Path, f.Size, f.Digest.Hex))]));
 
         var resumed = 0L;
         if (status is null or { State: "open" })

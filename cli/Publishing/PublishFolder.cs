@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Marketplace.Cli.Output;
 using Marketplace.Core;
+using Marketplace.Core.Formats;
 
 namespace Marketplace.Cli.Publishing;
 
@@ -53,6 +54,19 @@ internal sealed class PublishFolder
         }
 
         return new PublishFolder(directory, [.. files.OrderBy(f => f.Path, StringComparer.Ordinal)]);
+    }
+
+    /// <summary>The files of a base model in a folder; everything else there is left alone.</summary>
+    public static PublishFolder OpenBaseModel(string directory)
+    {
+        if (!System.IO.Directory.Exists(directory))
+            throw CliException.Usage($"There is no folder '{directory}'.", $"Name the folder that holds {BaseModelManifest.Config} and the weights.");
+        return new PublishFolder(directory, [.. BaseModelManifest.FilesIn(directory).Select(path =>
+        {
+            var full = Path.Combine(directory, path);
+            using var handle = File.OpenHandle(full);
+            return new PublishFile(path, full, RandomAccess.GetLength(handle));
+        })]);
     }
 
     /// <summary>Reads every file once for its digest.</summary>

@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace Marketplace.Functions.BaseModels;
 
-/// <summary>The base models that have a library, with the aliases that concern the caller.</summary>
+/// <summary>The base models that have a library or registered files, with the aliases that concern the caller.</summary>
 public static class ListBaseModels
 {
     public static async Task<Ok<ListResponse<BaseModelView>>> Handle(
@@ -16,9 +16,12 @@ public static class ListBaseModels
         var views = new List<BaseModelView>();
         foreach (var model in await storage.BaseModels.ListAsync(cancellationToken))
         {
+            var weights = await storage.Registrations.NewestAsync(model.Id, cancellationToken);
             // A base model that only strangers' private adapters use must not show, nor must their spelling of its id.
             if (await storage.Libraries.ListMembersAsync(model.Id, requester.Caller, cancellationToken) is [var first, ..])
-                views.Add(new BaseModelView(first.BaseModel, [.. aliases[model.Id].Select(a => a.View())]));
+                views.Add(new BaseModelView(weights?.BaseModel ?? first.BaseModel, [.. aliases[model.Id].Select(a => a.View())], weights?.View()));
+            else if (weights is not null)
+                views.Add(new BaseModelView(weights.BaseModel, [.. aliases[model.Id].Select(a => a.View())], weights.View()));
         }
 
         return TypedResults.Ok(new ListResponse<BaseModelView>(views));

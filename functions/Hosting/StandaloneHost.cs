@@ -1,4 +1,5 @@
 using Marketplace.Core.Api;
+using Marketplace.Functions.BaseModels;
 using Marketplace.Functions.Clusterings;
 using Marketplace.Functions.Http;
 using Marketplace.Functions.Jobs;
@@ -46,6 +47,7 @@ public static class StandaloneHost
         services.AddSingleton<JobRequests>();
         services.AddSingleton<CopyDetection>();
         services.AddSingleton<UploadValidation>();
+        services.AddSingleton<BaseModelValidation>();
         services.AddSingleton<RunSubtraction>();
         services.AddSingleton<RankedExports>();
         services.AddSingleton<LibraryComparison>();

@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Marketplace.Core;
 using Marketplace.Core.Api;
+using Marketplace.Functions.EvaluationSets;
 using Marketplace.Storage;
+using Marketplace.Storage.Jobs;
 
 namespace Marketplace.Functions.Http;
 
@@ -34,7 +36,8 @@ internal static class Views
                     seen.Add(new LineageParentView(new VersionReference(parent.Adapter.ToString(), parent.Number, parent.VersionId), parent.Weight, parent.Role));
             }
 
-            lineage = new LineageView(stored.Method, seen, seen.Count == stored.Parents.Length ? stored.RecipeJson : null, stored.Kernel);
+            var all = seen.Count == stored.Parents.Length && await SetLookup.SeesAllAsync(storage, caller, CompositionPart.SetsOf(stored), cancellationToken);
+            lineage = new LineageView(stored.Method, seen, all ? stored.RecipeJson : null, stored.Kernel);
         }
 
         return new VersionView(
@@ -44,7 +47,8 @@ internal static class Views
 
     public static UploadStatus View(this UploadRecord upload, IReadOnlyList<IssueView>? issues = null) => new(
         upload.Id, upload.Adapter.ToString(), Text.Of(upload.State), upload.CreatedAt, upload.ExpiresAt,
-        upload.Version is { } version ? Reference(upload.Adapter, version) : null, issues, upload.FailureCode, upload.FailureMessage);
+        upload.Version is { } version ? Reference(upload.Adapter, version) : null, issues, upload.FailureCode, upload.FailureMessage,
+        Text.Of(upload.Kind));
 
     public static JobView View(this JobRecord job) => new(
         job.Id, Text.Of(job.Kind), Text.Of(job.Status), job.Attempt, job.Sequence,
@@ -56,6 +60,9 @@ internal static class Views
 
     public static KeyView View(this ApiKeyRecord key, string? token = null) =>
         new(key.Id, key.Owner, key.Name, Text.Of(key.Scope), key.CreatedAt, key.ExpiresAt, key.Revoked, token);
+
+    public static BaseModelRegistrationView View(this BaseModelRegistration registration) => new(
+        registration.Number, registration.Digest.Hex, registration.Architecture, registration.Files.Sum(f => f.Size), registration.CreatedAt);
 
     public static BaseModelAliasView View(this BaseModelAlias alias) => new(alias.Spelling, alias.BaseModel, alias.Owner);
 }

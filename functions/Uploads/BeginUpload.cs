@@ -22,41 +22,52 @@ public static class BeginUpload
             return Problems.InvalidRequest("adapter", $"'{request.Adapter}' is not a name of the form owner/name.");
         if (!requester.Owns(adapter))
             return Problems.Forbidden($"The key belongs to '{requester.Owner}'; it can't publish for '{adapter.Owner}'.");
-        var files = Check(request, options.Value, out var issues);
+        var files = Check(request.Files, request.Message, options.Value, out var issues);
         if (issues.Count > 0)
             return Problems.InvalidRequest(issues);
 
         var now = time.GetUtcNow();
-        var upload = new UploadRecord(
-            RandomNumberGenerator.GetHexString(32, lowercase: true), adapter, requester.Owner, request.Private, UploadState.Open, files,
-            request.ExpectedParent, request.Message, now, now + storageOptions.Value.UploadLifetime, null, null, null, default);
+        return await OpenAsync(
+            new UploadRecord(
+                NewId(), adapter, requester.Owner, request.Private, UploadState.Open, files,
+                request.ExpectedParent, request.Message, now, now + storageOptions.Value.UploadLifetime, null, null, null, default),
+            storage, cancellationToken);
+    }
+
+    /// <summary>A new upload's id.</summary>
+    internal static string NewId() => RandomNumberGenerator.GetHexString(32, lowercase: true);
+
+    /// <summary>Records an upload and signs an address for each of its files.</summary>
+    internal static async Task<Created<UploadTicket>> OpenAsync(UploadRecord upload, MarketplaceStorage storage, CancellationToken cancellationToken)
+    {
         await storage.Uploads.AddAsync(upload, cancellationToken);
 
-        var targets = new List<UploadTarget>(files.Length);
-        for (var index = 0; index < files.Length; index++)
+        var targets = new List<UploadTarget>(upload.Files.Length);
+        for (var index = 0; index < upload.Files.Length; index++)
         {
             var address = await storage.Staging.SignedWriteUriAsync(upload.Id, index, upload.ExpiresAt, cancellationToken);
-            targets.Add(new UploadTarget(files[index].Path, address.AbsoluteUri));
+            targets.Add(new UploadTarget(upload.Files[index].Path, address.AbsoluteUri));
         }
 
         return TypedResults.Created(
             $"{FunctionTable.RoutePrefix}/uploads/{upload.Id}",
-            new UploadTicket(upload.Id, adapter.ToString(), upload.ExpiresAt, targets));
+            new UploadTicket(upload.Id, upload.Adapter.ToString(), upload.ExpiresAt, targets));
     }
 
-    private static ImmutableArray<UploadFileSpec> Check(BeginUploadRequest request, MarketplaceOptions options, out List<IssueView> issues)
+    /// <summary>Checks names, sizes and digests, and a message.</summary>
+    internal static ImmutableArray<UploadFileSpec> Check(IReadOnlyList<UploadFileRequest> asked, string? message, MarketplaceOptions options, out List<IssueView> issues)
     {
         var found = new List<IssueView>();
         void Refuse(string path, string message) => found.Add(new IssueView("invalid-value", "error", path, message));
 
-        if (request.Files.Count == 0 || request.Files.Count > options.MaxFiles)
+        if (asked.Count == 0 || asked.Count > options.MaxFiles)
             Refuse("files", $"An upload has 1 to {options.MaxFiles} files.");
-        if (request.Message?.Length > MaxMessage)
+        if (message?.Length > MaxMessage)
             Refuse("message", $"A message has at most {MaxMessage} characters.");
 
         var seen = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
-        var files = ImmutableArray.CreateBuilder<UploadFileSpec>(Math.Min(request.Files.Count, options.MaxFiles));
-        foreach (var (file, index) in request.Files.Take(options.MaxFiles).Select((f, i) => (f, i)))
+        var files = ImmutableArray.CreateBuilder<UploadFileSpec>(Math.Min(asked.Count, options.MaxFiles));
+        foreach (var (file, index) in asked.Take(options.MaxFiles).Select((f, i) => (f, i)))
         {
             Digest? declared = null;
             if (!RepositoryPath.IsValid(file.Path))

@@ -78,7 +78,8 @@ public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublishe
         return (files, issues);
     }
 
-    private static string Describe(SpoolResult spooled, UploadFileSpec file) => spooled.Outcome switch
+    /// <summary>Why a staged file could not be used.</summary>
+    internal static string Describe(SpoolResult spooled, UploadFileSpec file) => spooled.Outcome switch
     {
         SpoolOutcome.Missing => "It was announced, and its bytes never arrived.",
         SpoolOutcome.SizeMismatch => $"It was announced with {file.Size} bytes, and {spooled.Size} arrived.",

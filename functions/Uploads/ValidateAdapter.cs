@@ -1,10 +1,11 @@
+using Marketplace.Functions.BaseModels;
 using Marketplace.Storage;
 using Marketplace.Storage.Jobs;
 
 namespace Marketplace.Functions.Uploads;
 
 /// <summary>
-/// Validates a completed upload and publishes it, or refuses it with its issues. Runs from the queue, perhaps more than once: the outcome is
+/// Validates a completed upload of an adapter or of a base model and publishes it, or refuses it with its issues. Runs from the queue, perhaps more than once: the outcome is
 /// the same version or the same refusal.
 /// </summary>
 public static class ValidateAdapter
@@ -17,7 +18,9 @@ public static class ValidateAdapter
             return;
 
         using var scratch = new ScratchFolder();
-        var decided = await services.GetRequiredService<UploadValidation>().RunAsync(upload, scratch.Path, cancellationToken);
+        var decided = await (upload.Kind == UploadKind.BaseModel
+            ? services.GetRequiredService<BaseModelValidation>().RunAsync(upload, scratch.Path, cancellationToken)
+            : services.GetRequiredService<UploadValidation>().RunAsync(upload, scratch.Path, cancellationToken));
         if (await storage.Uploads.UpdateAsync(decided, cancellationToken) == UpdateResult.Conflict)
             return;
         await storage.Staging.DeleteUploadAsync(uploadId, cancellationToken);

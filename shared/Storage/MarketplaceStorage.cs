@@ -35,12 +35,16 @@ public sealed class MarketplaceStorage
         Tags = new TagStore(Named("tags"));
         Versions = new VersionStore(Named("versions"), Adapters, Tags);
         Uploads = new UploadStore(Named("uploads"));
-        ContentIndex = new ContentIndex(Named("contents"), Versions);
-        BaseModels = new BaseModelStore(Named("basemodels"), Clock);
+        var baseModels = Named("basemodels");
+        BaseModels = new BaseModelStore(baseModels, Clock);
+        Registrations = new RegistrationStore(baseModels);
+        ContentIndex = new ContentIndex(Named("contents"), Versions, Registrations);
         Subspaces = new SubspaceStore(Named("subspaces"));
         Collections = new CollectionStore(Named("collections"), Container("collections"), Adapters);
         Routers = new RouterStore(Container("routers"), signer, Clock, Adapters);
         Jobs = new JobStore(Named("jobs"), Named("secrets"), Clock);
+        EvaluationSets = new EvaluationSetStore(Named("evaluationsets"), Named("evaluationsetversions"), Content, Clock);
+        EvaluationResults = new EvaluationResultStore(Named("evaluations"), Container("evaluations"), signer, Clock, EvaluationSets, Adapters, Jobs);
         Audit = new AuditLog(Named("audit"));
         Queues = new JobQueue(queues, names, options);
         Catalogue = new Catalogue(this);
@@ -87,6 +91,9 @@ public sealed class MarketplaceStorage
     /// <summary>Base models and aliases.</summary>
     public BaseModelStore BaseModels { get; }
 
+    /// <summary>Files of base models.</summary>
+    public RegistrationStore Registrations { get; }
+
     /// <summary>Input subspaces of adapters that are trained to be orthogonal.</summary>
     public SubspaceStore Subspaces { get; }
 
@@ -104,6 +111,12 @@ public sealed class MarketplaceStorage
 
     /// <summary>Jobs.</summary>
     public JobStore Jobs { get; }
+
+    /// <summary>Evaluation sets.</summary>
+    public EvaluationSetStore EvaluationSets { get; }
+
+    /// <summary>Results of evaluations.</summary>
+    public EvaluationResultStore EvaluationResults { get; }
 
     /// <summary>Audit events.</summary>
     public AuditLog Audit { get; }

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Azure;
 using Marketplace.Core;
+using Marketplace.Core.Formats;
 
 namespace Marketplace.Storage;
 
@@ -99,11 +100,21 @@ public enum UploadState
 /// <summary>A file that an upload announces.</summary>
 public sealed record UploadFileSpec(string Path, long Size, Digest? Sha256);
 
-/// <summary>An upload of one version.</summary>
+/// <summary>What an upload becomes.</summary>
+public enum UploadKind
+{
+    /// <summary>A version of an adapter.</summary>
+    Adapter,
+
+    /// <summary>A registration of a base model.</summary>
+    BaseModel,
+}
+
+/// <summary>An upload of one version of an adapter, or of one registration of the base model that <c>Adapter</c> then names.</summary>
 public sealed record UploadRecord(
     string Id, AdapterId Adapter, string Owner, bool Private, UploadState State, ImmutableArray<UploadFileSpec> Files,
     string? ExpectedParent, string? Message, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt, VersionPointer? Version,
-    string? FailureCode, string? FailureMessage, ETag ETag);
+    string? FailureCode, string? FailureMessage, ETag ETag, UploadKind Kind = UploadKind.Adapter);
 
 /// <summary>How far a job is.</summary>
 public enum JobStatus
@@ -144,6 +155,12 @@ public enum JobKind
 
     /// <summary>Prototypes of a set of adapters.</summary>
     RouterExport,
+
+    /// <summary>Adapters scored on sets.</summary>
+    Evaluation,
+
+    /// <summary>N adapters to one, as examples teach.</summary>
+    Composition,
 }
 
 /// <summary>How much of a job is done.</summary>
@@ -161,6 +178,20 @@ public sealed record JobRecord(
 
 /// <summary>A base model by its canonical id.</summary>
 public sealed record BaseModelRecord(string Id, DateTimeOffset CreatedAt);
+
+/// <summary>The files of a base model as somebody registered them; never changed.</summary>
+/// <param name="BaseModel">The base model.</param>
+/// <param name="Number">1 for the first.</param>
+/// <param name="Digest">Digest of its manifest: configuration, weights and tokenizer.</param>
+/// <param name="Architecture"><c>model_type</c>.</param>
+/// <param name="Files">Its files.</param>
+/// <param name="RegisteredBy">The account that did.</param>
+/// <param name="CreatedAt">When.</param>
+/// <param name="Message">What was said about it.</param>
+/// <param name="UploadId">The upload that made it: registering the same one again gives this one.</param>
+public sealed record BaseModelRegistration(
+    string BaseModel, int Number, Digest Digest, string Architecture, ImmutableArray<BaseModelFile> Files, string RegisteredBy,
+    DateTimeOffset CreatedAt, string? Message, string UploadId);
 
 /// <summary>A confirmed statement that a spelling means a base model, for one owner's adapters or, without owner, for everybody's.</summary>
 public sealed record BaseModelAlias(string Spelling, string BaseModel, string? Owner, string ConfirmedBy, DateTimeOffset ConfirmedAt);

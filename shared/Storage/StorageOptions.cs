@@ -51,6 +51,9 @@ public sealed class StorageOptions
     /// <summary>Bytes of published content that a process keeps on its local disk.</summary>
     public long LocalCacheBytes { get; set; } = 4L << 30;
 
+    /// <summary>Bytes of base models that a process keeps on its local disk.</summary>
+    public long LocalModelBytes { get; set; } = 64L << 30;
+
     /// <summary>Bytes of sketches that a process keeps in memory; an adapter's take 8 KiB.</summary>
     public long SketchCacheBytes { get; set; } = 256L << 20;
 

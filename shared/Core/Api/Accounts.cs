@@ -27,7 +27,8 @@ public sealed record WhoAmIView(string? Owner, string? Scope);
 /// <summary>A base model.</summary>
 /// <param name="Id">Its canonical id.</param>
 /// <param name="Aliases">Spellings that count as it, as far as they concern the caller.</param>
-public sealed record BaseModelView(string Id, IReadOnlyList<BaseModelAliasView> Aliases);
+/// <param name="Weights">Its newest registration of files; absent where there is none.</param>
+public sealed record BaseModelView(string Id, IReadOnlyList<BaseModelAliasView> Aliases, BaseModelRegistrationView? Weights = null);
 
 /// <summary>A spelling of a base model's name.</summary>
 /// <param name="Spelling">As written in adapter_config.json.</param>

@@ -37,9 +37,10 @@ public sealed record UploadTarget(string Path, string Url);
 /// <param name="Issues">Findings of validation, once there are any.</param>
 /// <param name="Code">Why it failed, when it failed for another reason than its issues.</param>
 /// <param name="Detail">The same in words.</param>
+/// <param name="Kind">adapter or baseModel; of a base model, <c>adapter</c> is its id, and <c>version</c> its registration.</param>
 public sealed record UploadStatus(
     string UploadId, string Adapter, string State, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt,
-    VersionReference? Version = null, IReadOnlyList<IssueView>? Issues = null, string? Code = null, string? Detail = null);
+    VersionReference? Version = null, IReadOnlyList<IssueView>? Issues = null, string? Code = null, string? Detail = null, string Kind = "adapter");
 
 /// <summary>A finding, as the validator words it.</summary>
 /// <param name="Code">Stable code; docs/validation.md lists them.</param>

@@ -62,6 +62,7 @@ internal static class WeightsIndex
         (byte)'\n',
     ];
 
-    private static bool IsPlainName(string file) =>
+    /// <summary>Whether a text is the name of a safetensors file, without a folder.</summary>
+    public static bool IsPlainName(string file) =>
         file.EndsWith(".safetensors", StringComparison.Ordinal) && file[0] != '.' && !file.AsSpan().ContainsAny("/\\:") && !file.Any(char.IsControl);
 }

@@ -35,6 +35,22 @@ public sealed class ContentStore
             await BlockUpload.CreateAsync(container.GetBlockBlobClient(Name(digest)), digest, filePath, ct);
     }
 
+    /// <summary>Stores bytes under their digest, or renews the blob if it is there.</summary>
+    public async Task PutAsync(Digest digest, ReadOnlyMemory<byte> bytes, CancellationToken ct = default)
+    {
+        if (await TouchAsync(digest, ct))
+            return;
+        try
+        {
+            var onlyNew = new BlobUploadOptions { Conditions = new BlobRequestConditions { IfNoneMatch = ETag.All } };
+            await Blob(digest).UploadAsync(BinaryData.FromBytes(bytes), onlyNew, ct);
+        }
+        catch (RequestFailedException e) when (e.Status is 409 or 412)
+        {
+            // Another writer of the same bytes was first.
+        }
+    }
+
     /// <summary>Renews the ETag of a stored blob; false if there is none.</summary>
     public async Task<bool> TouchAsync(Digest digest, CancellationToken ct = default)
     {

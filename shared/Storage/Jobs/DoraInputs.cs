@@ -18,14 +18,17 @@ internal sealed record FoldedInputs(ImmutableArray<string> Notes, string? Weight
 /// <summary>DoRA adapters among the inputs of a job: with the base model's weights at hand they become plain ones before anything is planned.</summary>
 internal static class DoraInputs
 {
-    /// <summary>Replaces the inputs that have magnitudes; leaves all as they are where the base model's weights are not mounted.</summary>
-    /// <exception cref="JobFailureException">The weights that are mounted do not fit.</exception>
+    /// <summary>Whether there is anything to fold.</summary>
+    public static bool Any(OpenAdapters inputs) => inputs.Any(i => i.Modules.Any(m => m.HasMagnitude));
+
+    /// <summary>Replaces the inputs that have magnitudes; leaves all as they are where the base model's weights are not to be had.</summary>
+    /// <exception cref="JobFailureException">The weights do not fit.</exception>
     public static FoldedInputs Fold(
-        OpenAdapters inputs, IReadOnlyList<string> names, string baseModel, BaseWeightsFolder weights, IMergeKernels? kernels,
+        OpenAdapters inputs, IReadOnlyList<string> names, string baseModel, string? folder, IMergeKernels? kernels,
         JobProgressReporter progress, CancellationToken cancellation)
     {
         int[] dora = [.. Enumerable.Range(0, inputs.Count).Where(i => inputs[i].Modules.Any(m => m.HasMagnitude))];
-        if (dora.Length == 0 || weights.Find(baseModel) is not { } folder)
+        if (dora.Length == 0 || folder is null)
             return FoldedInputs.None;
         if (!BaseWeights.TryOpen(folder, out var model, out var problems))
             throw Refused(baseModel, problems);
@@ -53,8 +56,8 @@ internal static class DoraInputs
     /// <param name="baseModel">The base model.</param>
     /// <param name="canFold">Whether this process could fold magnitudes, as the kernels can.</param>
     public static string Hint(MergeProblem problem, string baseModel, bool canFold) => problem.Code != MergeProblem.DoraNotMergeable ? ""
-        : canFold ? $" With the weights of '{baseModel}' registered with the kernels (setting Marketplace:Kernels:BaseWeights), the magnitudes would be folded in."
-        : $" A merge by {LinearMethods.GenKnowSub}, on the kernels, folds the magnitudes in where the weights of '{baseModel}' are registered there.";
+        : canFold ? $" With the weights of '{baseModel}' registered (`marketplace base-models add`) or mounted in the kernels (setting Marketplace:Kernels:BaseWeights), the magnitudes would be folded in."
+        : $" A merge by {LinearMethods.GenKnowSub}, on the kernels, folds the magnitudes in where the weights of '{baseModel}' are registered or mounted there.";
 
     private static JobFailureException Refused(string what, IEnumerable<WeightsProblem> problems) =>
         new("not-mergeable", string.Join(' ', problems.Select(p => $"[{p.Code}] {what}: {p.Message}")));

@@ -13,6 +13,10 @@ public static class JobServices
         services.AddSingleton(provider => new ContentCache(
             provider.GetRequiredService<MarketplaceStorage>().Content,
             Path.Combine(Path.GetTempPath(), $"marketplace-content-{Environment.UserName}"), provider.GetRequiredService<StorageOptions>().LocalCacheBytes));
+        services.AddSingleton(provider => new BaseModelFiles(
+            provider.GetRequiredService<MarketplaceStorage>().Registrations, provider.GetRequiredService<MarketplaceStorage>().Content,
+            provider.GetService<BaseWeightsFolder>() ?? new(null), Path.Combine(Path.GetTempPath(), $"marketplace-base-models-{Environment.UserName}"),
+            provider.GetRequiredService<StorageOptions>().LocalModelBytes));
         services.AddSingleton<LibraryReader>();
         services.AddSingleton<AdapterAnalyses>();
         services.AddSingleton<LibrarySketches>();

@@ -33,6 +33,16 @@ public sealed class Catalogue
         return null;
     }
 
+    /// <summary>Deletes an evaluation set with all results on it; false if there is none. From the first step on it exists for its owner only, who can ask again.</summary>
+    public async Task<bool> DeleteEvaluationSetAsync(AdapterId id, CancellationToken ct = default)
+    {
+        if (!await storage.EvaluationSets.HideAsync(id, ct))
+            return false;
+        foreach (var version in await storage.EvaluationSets.ListVersionsAsync(id, ct))
+            await storage.EvaluationResults.DeleteAllAsync(id, version.Digest, ct);
+        return await storage.EvaluationSets.DeleteAsync(id, ct);
+    }
+
     /// <summary>
     /// Confirms an alias and moves the adapters that it concerns into the library it names: those of its owner, or with an alias for
     /// everybody those of all. Returns the adapters that moved.

@@ -10,7 +10,9 @@ namespace Marketplace.Storage;
 /// <param name="DerivedSets">Weights whose derived data was deleted.</param>
 /// <param name="LibraryStates">States of libraries that were clustered long ago.</param>
 /// <param name="CollectionBodies">Bodies of collections that are no more, or have another body.</param>
-public sealed record SweepResult(int ExpiredUploads, int RemindedUploads, int StagedFiles, int ContentBlobs, int DerivedSets, int LibraryStates = 0, int CollectionBodies = 0);
+/// <param name="Predictions">Parts of evaluations that are over, and predictions without a result.</param>
+public sealed record SweepResult(
+    int ExpiredUploads, int RemindedUploads, int StagedFiles, int ContentBlobs, int DerivedSets, int LibraryStates = 0, int CollectionBodies = 0, int Predictions = 0);
 
 /// <summary>Removes what nothing refers to: bytes of uploads that are over, content that no version uses, bodies that no collection has.</summary>
 public sealed class Sweep
@@ -26,7 +28,8 @@ public sealed class Sweep
         return new SweepResult(
             await ExpireAsync(now, ct), await RemindAsync(now, ct),
             await SweepStagingAsync(before, ct), await SweepContentAsync(before, ct), await SweepDerivedAsync(before, ct),
-            await storage.Libraries.SweepStatesAsync(before, ct), await storage.Collections.SweepAsync(before, ct));
+            await storage.Libraries.SweepStatesAsync(before, ct), await storage.Collections.SweepAsync(before, ct),
+            await storage.EvaluationResults.SweepAsync(before, ct));
     }
 
     private async Task<int> ExpireAsync(DateTimeOffset now, CancellationToken ct)
@@ -76,7 +79,7 @@ public sealed class Sweep
         var deleted = 0;
         await foreach (var content in storage.Content.ListOldAsync(before, ct))
         {
-            if (!await storage.ContentIndex.IsUsedAsync(content.Digest, ct) && await storage.Content.DeleteAsync(content, ct))
+            if (!await storage.ContentIndex.IsUsedAsync(content.Digest, ct) && !await storage.EvaluationSets.IsUsedAsync(content.Digest, ct) && await storage.Content.DeleteAsync(content, ct))
                 deleted++;
         }
         return deleted;

@@ -39,6 +39,15 @@ internal static class Keys
 
     public static Key BaseModel(string id) => new("base-model", Model(id));
 
+    public static string RegistrationsOf(string baseModel) => "w|" + Model(baseModel);
+
+    public static Key Registration(string baseModel, int number) => new(RegistrationsOf(baseModel), Descending(number));
+
+    /// <summary>Begins the rows of uses by base models, which no adapter's key begins with.</summary>
+    public const string BaseModelUse = "*|";
+
+    public static Key ContentUse(Digest digest, string baseModel, int number) => new(digest.Hex, $"{BaseModelUse}{Model(baseModel)}|{number:D10}");
+
     public static string Aliases(string? owner) => owner is null ? Everybody : "o|" + Lower(owner);
 
     /// <summary>Spellings may be paths with any character, so their row key is a hash.</summary>
@@ -63,6 +72,22 @@ internal static class Keys
     public static Key Arrival(string snapshotId, AdapterId id) => new(snapshotId, Adapter(id));
 
     public static Key Collection(AdapterId id) => AdapterRow(id);
+
+    public static string EvaluationSetUses(Digest digest) => Everybody + digest.Hex;
+
+    public static Key EvaluationSetUse(Digest digest, AdapterId id, int number) => new(EvaluationSetUses(digest), $"{Adapter(id)}|{Descending(number)}");
+
+    /// <summary>The version that a use's row key names.</summary>
+    public static Key EvaluationSetVersionOf(string use) => new(use[..use.LastIndexOf('|')], use[(use.LastIndexOf('|') + 1)..]);
+
+    public static Key Evaluation(string id) => new("i|" + id[..2], id);
+
+    /// <summary>The partition of a set's version, and from where to where in it a base model's results are.</summary>
+    public static (string Partition, string From, string To) EvaluationsOf(string baseModel, AdapterId set, Digest digest) =>
+        Hash(Model(baseModel)) is var model ? ($"s|{Hash($"{Adapter(set)}|{digest}")}", model + "|", model + "}") : default;
+
+    public static Key EvaluationOf(EvaluationResultRecord result) =>
+        EvaluationsOf(result.Key.BaseModel, result.Key.Set, result.Key.SetDigest) is var (partition, from, _) ? new(partition, from + result.Id) : default;
 
     public static Key Job(string id) => new("j|" + id[..2], id);
 

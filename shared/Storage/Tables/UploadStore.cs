@@ -49,6 +49,7 @@ public sealed class UploadStore
         row["ExpiresAt"] = upload.ExpiresAt;
         row["VersionNumber"] = upload.Version?.Number;
         row["VersionId"] = upload.Version?.Id;
+        row["Kind"] = upload.Kind.ToString();
         row["FailureCode"] = upload.FailureCode;
         row.SetLong("FailureMessage", upload.FailureMessage);
         return row;
@@ -58,5 +59,6 @@ public sealed class UploadStore
         row.Text("Id"), row.Adapter(), row.Text("Owner"), row.Flag("Private"), row.Enum<UploadState>("State"),
         [.. row.Value<UploadFileSpec[]>("Files") ?? []], row.GetString("ExpectedParent"), row.GetLong("Message"), row.Time("CreatedAt"),
         row.Time("ExpiresAt"), row.GetInt32("VersionNumber") is { } number ? new VersionPointer(number, row.Text("VersionId")) : null,
-        row.GetString("FailureCode"), row.GetLong("FailureMessage"), row.ETag);
+        row.GetString("FailureCode"), row.GetLong("FailureMessage"), row.ETag,
+        row.GetString("Kind") is null ? UploadKind.Adapter : row.Enum<UploadKind>("Kind"));
 }

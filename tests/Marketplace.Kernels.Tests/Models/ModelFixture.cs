@@ -41,5 +41,5 @@ internal static class ModelFixture
             .Where(t => mask is null || mask[i, t].ToInt64() == 1).Select(t => (int)ids[i, t].ToInt64()).ToArray()),
     ];
 
-    public static double Difference(Tensor x, Tensor y) => (x.to(ScalarType.Float64) - y.to(ScalarType.Float64)).abs().max().ToDouble();
+    public static double Difference(Tensor x, Tensor y) => x.to(ScalarType.Float64).Minus(y.to(ScalarType.Float64)).abs().max().Only<double>();
 }
