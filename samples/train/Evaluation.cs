@@ -1,5 +1,6 @@
 using Marketplace.Core;
 using Marketplace.Core.Algebra;
+using Marketplace.Core.Merges;
 using Marketplace.Core.Methods;
 using Marketplace.Kernels.Models;
 
@@ -21,6 +22,8 @@ internal sealed class Evaluation(LanguageModel model, World world, IReadOnlyDict
     public const string Tuned = "merge, λ tuned on the library's tasks";
     public const string Clusters = "Arrow over MBC's merged clusters, top 1";
 
+    public const string Projected = "Arrow, top 2, − L1 + L2, projected";
+    public const string ProjectedOther = "Arrow, top 2, − L3, of no task, projected";
     public const string TiesRow = "TIES, density 0.2";
 
     public static readonly int[] TopK = [1, 2, 4];
@@ -82,6 +85,8 @@ internal sealed class Evaluation(LanguageModel model, World world, IReadOnlyDict
         foreach (var k in TopK)
             yield return new(Arrow(k, "L1 + L2"), Using(Route(k, [0, 1]), All));
         yield return new(Arrow(2, "L1 + L2", factorwise: true), Using(Route(2, [0, 1], factorwise: true), All));
+        yield return new(Projected, RouteProjected(general[..2], All));
+        yield return new(ProjectedOther, RouteProjected(general[2..], All));
         yield return new(Arrow(2, "L1"), Using(Route(2, [0]), All));
         yield return new(Arrow(2, "L2"), Using(Route(2, [1]), All));
         yield return new(Arrow(2, "L3, of no task"), Using(Route(2, [2]), All));
@@ -109,6 +114,16 @@ internal sealed class Evaluation(LanguageModel model, World world, IReadOnlyDict
         k, names, experts,
         subtracted is null ? null : new([.. subtracted.Select(g => $"general-{g + 1}")], [.. subtracted.Select(_ => 1.0)], 1, factorwise ? RouterSubtractionMode.Factorwise : RouterSubtractionMode.Exact),
         [.. (subtracted ?? []).Select(g => general[g])]);
+
+    // By the input side: what an expert reads of what general adapters read is taken out of it.
+    private bool[][] RouteProjected(Adapter[] subtracted, Func<ActiveAdapters, bool[][]> score)
+    {
+        Adapter[] residuals = [.. experts.Select(e => Merged.Residual(e, subtracted, GenKnowSubMethods.Project))];
+        var right = Using(Route(2, names, residuals, null, []), score);
+        foreach (var residual in residuals)
+            residual.Dispose();
+        return right;
+    }
 
     private ActiveAdapters Route(int k, string[] routed, Adapter[] adapters, RouterSubtraction? subtraction, Adapter[] subtracted)
     {

@@ -29,6 +29,7 @@ internal sealed class Experiment(Settings settings, string output, string work, 
         var results = new List<SeedResult>();
         for (var seed = 1; seed <= settings.Seeds; seed++)
             results.Add(Seed(model, sets, seed));
+        File.WriteAllBytes(Path.Combine(output, "results.json"), JsonSerializer.SerializeToUtf8Bytes(Report.Numbers(world, results), Json.Indented));
         var report = Report.Whole(world, results);
         File.WriteAllText(Path.Combine(output, "RESULTS.md"), report);
         Console.WriteLine(report);

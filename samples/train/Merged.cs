@@ -29,6 +29,6 @@ internal static class Merged
     public static Adapter Ties(IReadOnlyList<Adapter> inputs) => Of(MergeRecipe.Over("ties", [.. inputs.Select(_ => 1.0)]).With("density", 0.2), inputs);
 
     /// <summary>An adapter without the mean of general ones.</summary>
-    public static Adapter Residual(Adapter expert, IReadOnlyList<Adapter> general) =>
-        Of(MergeRecipe.Over(LinearMethods.GenKnowSub, [1, .. general.Select(_ => 1.0)]), [expert, .. general]);
+    public static Adapter Residual(Adapter expert, IReadOnlyList<Adapter> general, string method = LinearMethods.GenKnowSub) =>
+        Of(MergeRecipe.Over(method, [1, .. general.Select(_ => 1.0)]), [expert, .. general]);
 }

@@ -18,7 +18,8 @@ internal static class Report
             .. Evaluation.TopK.SelectMany(k => new[] { (Evaluation.Arrow(k), Evaluation.Base), (Evaluation.Arrow(k), Evaluation.Uniform), (Evaluation.Arrow(k), Evaluation.Tuned) }),
             .. Evaluation.TopK.Select(k => (Evaluation.Arrow(k, "L1 + L2"), Evaluation.Arrow(k))),
             (Evaluation.Arrow(2, "L1"), Evaluation.Arrow(2)), (Evaluation.Arrow(2, "L2"), Evaluation.Arrow(2)), (Evaluation.Arrow(2, "L3, of no task"), Evaluation.Arrow(2)),
-            (Evaluation.Arrow(2, "L1 + L2", factorwise: true), Evaluation.Arrow(2)), (Evaluation.Clusters, Evaluation.Arrow(1)),
+            (Evaluation.Arrow(2, "L1 + L2", factorwise: true), Evaluation.Arrow(2)), (Evaluation.Projected, Evaluation.Arrow(2)), (Evaluation.ProjectedOther, Evaluation.Arrow(2)),
+            (Evaluation.Clusters, Evaluation.Arrow(1)),
         ];
         return $"""
             ## Held-out tasks
@@ -43,6 +44,15 @@ internal static class Report
 
             """;
     }
+
+    /// <summary>Accuracies by seed, part, row and task, and what clusters came to.</summary>
+    public static object Numbers(World world, IReadOnlyList<SeedResult> results) => results.Select((r, i) => new Dictionary<string, object>
+    {
+        ["seed"] = i + 1, ["heldOut"] = ByTask(r.HeldOut, world.HeldOut), ["library"] = ByTask(r.Library, world.Library), ["agreement"] = r.Groups, ["clusters"] = r.Labels,
+    });
+
+    private static Dictionary<string, Dictionary<string, double>> ByTask(RowResult[] rows, TextTask[] tasks) =>
+        rows.ToDictionary(r => r.Row, r => tasks.Zip(r.Right).ToDictionary(t => t.First.Name, t => Math.Round(t.Second.Average(x => x ? 1.0 : 0), 4)));
 
     /// <summary>One line for each row: mean over tasks, its parts, the half width of the 95 % interval over items, and the means of the seeds.</summary>
     /// <param name="seeds">For each seed its rows, in one order.</param>
