@@ -8,8 +8,12 @@ else if (args is ["analysis"])
     AnalysisBenchmark.Run();
 else if (args is ["mbc", .. var clusterings])
     MbcBenchmark.Run(clusterings);
+else if (args is ["evaluate", .. var evaluation])
+    EvaluationBenchmark.Run(evaluation);
 else if (args is ["tokenizers"])
     TokenizerBenchmark.Run();
+else if (args is ["scores"])
+    ScoreBenchmark.Run();
 else if (args is ["route"])
     RouteBenchmark.Run();
 else if (args is ["library", .. var library])

@@ -3,6 +3,7 @@ using Marketplace.Functions.Adapters;
 using Marketplace.Functions.BaseModels;
 using Marketplace.Functions.Clusterings;
 using Marketplace.Functions.Collections;
+using Marketplace.Functions.Compositions;
 using Marketplace.Functions.Evaluations;
 using Marketplace.Functions.EvaluationSets;
 using Marketplace.Functions.Jobs;
@@ -57,6 +58,7 @@ public static class FunctionTable
         new("RequestMerge", "POST", "/merges", Publish, RequestMerge.Handle, "Merge adapters on the kernels"),
         new("PlanMerge", "POST", "/merges/plan", Read, PlanMerge.Handle, "What a merge would do and cost"),
         new("ListMergeMethods", "GET", "/merge-methods", Anyone, ListMergeMethods.Handle, "Merge methods and their parameters"),
+        new("RequestComposition", "POST", "/compositions", Publish, RequestComposition.Handle, "Learn from examples how adapters are combined"),
         new("RequestSubtraction", "POST", "/subtractions", Publish, RequestSubtraction.Handle, "Subtract general knowledge from an adapter"),
         new("RequestSubtractionBatch", "POST", "/subtractions/batch", Publish, RequestSubtractionBatch.Handle, "Subtract general knowledge from many adapters"),
         new("RequestClustering", "POST", "/clusterings", Publish, RequestClustering.Handle, "Cluster a base model's library"),
@@ -82,6 +84,7 @@ public static class FunctionTable
         new("DeleteEvaluationSet", "DELETE", "/evaluation-sets/{owner}/{name}", Publish, DeleteEvaluationSet.Handle, "Delete an evaluation set and all results on it"),
         new("ListEvaluationSetVersions", "GET", "/evaluation-sets/{owner}/{name}/versions", Anyone, ListEvaluationSetVersions.Handle, "An evaluation set's versions, newest first"),
         new("DownloadEvaluationSet", "GET", "/evaluation-sets/{owner}/{name}/versions/{revision}/items", Anyone, DownloadEvaluationSet.Handle, "Redirect to the items of a version"),
+        new("RequestEvaluation", "POST", "/evaluations", Publish, RequestEvaluation.Handle, "Score adapters on evaluation sets on the kernels"),
         new("GetEvaluation", "GET", "/evaluations/{id}", Anyone, GetEvaluation.Handle, "The result of an evaluation"),
         new("DownloadPredictions", "GET", "/evaluations/{id}/predictions", Anyone, DownloadPredictions.Handle, "Redirect to an evaluation's predictions"),
         new("CompareEvaluations", "POST", "/evaluations/compare", Anyone, CompareEvaluations.Handle, "Hold evaluations of one set against each other"),

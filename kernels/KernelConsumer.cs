@@ -1,3 +1,5 @@
+using Marketplace.Kernels.Composition;
+using Marketplace.Kernels.Evaluation;
 using Marketplace.Kernels.Merges;
 using Marketplace.Storage;
 using Marketplace.Storage.Jobs;
@@ -7,12 +9,16 @@ using Microsoft.Extensions.Logging;
 namespace Marketplace.Kernels;
 
 /// <summary>Feeds the kernels from their queue: lease renewal, poison after too many deliveries and a graceful stop are the pump's.</summary>
-internal sealed class KernelConsumer(MarketplaceStorage storage, JobRunner runner, MergeJobs merges, MergeResources resources, ILogger<KernelConsumer> logger) : BackgroundService
+internal sealed class KernelConsumer(MarketplaceStorage storage, JobRunner runner, MergeJobs merges, EvaluationJobs evaluations, CompositionJobs compositions, MergeResources resources, ILogger<KernelConsumer> logger) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await storage.CreateAllAsync(stoppingToken);
         logger.LogInformation("Kernels are ready: {Kernel}", KernelIdentity.Of(resources.Device));
-        await storage.Queues.Pump(QueueNames.KernelJobs, (id, ct) => runner.RunAsync(id, merges.RunAsync, ct), logger).RunAsync(stoppingToken);
+        await storage.Queues.Pump(QueueNames.KernelJobs, (id, ct) => runner.RunAsync(id, RunAsync, ct), logger).RunAsync(stoppingToken);
     }
+
+    private Task<string> RunAsync(JobRecord job, JobProgressReporter progress, CancellationToken ct) =>
+        job.Kind == JobKind.Evaluation ? evaluations.RunAsync(job, progress, ct)
+        : job.Kind == JobKind.Composition ? compositions.RunAsync(job, progress, ct) : merges.RunAsync(job, progress, ct);
 }

@@ -1,5 +1,7 @@
 using System.Globalization;
 using Marketplace.Core.Merges;
+using Marketplace.Kernels.Composition;
+using Marketplace.Kernels.Evaluation;
 using Marketplace.Kernels.Merges;
 using Marketplace.Storage;
 using Marketplace.Storage.Hosting;
@@ -43,6 +45,8 @@ public static class KernelHost
         builder.Services.AddSingleton(resources);
         builder.Services.AddSingleton<IMergeKernels>(new TorchKernels(device));
         builder.Services.AddSingleton<MergeJobs>();
+        builder.Services.AddSingleton<EvaluationJobs>();
+        builder.Services.AddSingleton<CompositionJobs>();
         builder.Services.AddHostedService<KernelConsumer>();
         builder.Services.AddParentWatch(builder.Configuration);
 

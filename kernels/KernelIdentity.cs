@@ -18,6 +18,9 @@ public sealed record KernelIdentity(string Version, string Device, string Instru
     /// <summary>The kernels of this process on a device.</summary>
     public static KernelIdentity Of(KernelDevice device) => new($"{Formulas}+libtorch-{torch.__version__}", device.Kind, Processor());
 
+    /// <summary>As lineages and results show it.</summary>
+    public override string ToString() => $"{Version} {Device} {InstructionSet}";
+
     private static string Processor()
     {
         var architecture = RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant();

@@ -15,7 +15,7 @@ public sealed class MergeJobs(Derivation derivation, CollectionDerivation collec
     {
         try
         {
-            var kernel = Name(KernelIdentity.Of(resources.Device));
+            var kernel = KernelIdentity.Of(resources.Device).ToString();
             return await (job.Kind == JobKind.LibraryBuild
                 ? collections.RunAsync(job, kernel, Compute, progress, cancellationToken)
                 : derivation.RunAsync(job, kernel, Compute, progress, cancellationToken));
@@ -28,7 +28,4 @@ public sealed class MergeJobs(Derivation derivation, CollectionDerivation collec
 
     private IEnumerable<MergedModule> Compute(MergePlan plan, IReadOnlyList<Adapter> inputs, JobProgressReporter progress, CancellationToken stop) =>
         TorchMerge.Run(plan, inputs, resources, p => progress.Report(p.Done, p.Total, p.Module, p.Share), stop);
-
-    // As lineages show it.
-    private static string Name(KernelIdentity kernel) => $"{kernel.Version} {kernel.Device} {kernel.InstructionSet}";
 }

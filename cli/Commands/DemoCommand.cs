@@ -13,7 +13,7 @@ internal static class DemoCommand
 {
     public static Command Create()
     {
-        var command = new Command("demo", "Watch the main job on the sample library: publish, refuse, cluster, subtract, build, route, merge, download, verify");
+        var command = new Command("demo", "Watch the main job on the sample library: publish, refuse, cluster, subtract, build, route, merge, download, verify, evaluate");
         command.Does(Run);
         return command;
     }
@@ -53,7 +53,8 @@ internal static class DemoCommand
     {
         using var over = CancellationTokenSource.CreateLinkedTokenSource(ct);
         using var client = new MarketplaceClient(stack.Url, stack.Key);
-        var steps = new DemoRun(client, call.Terminal, samples, folder, result).Run(over.Token);
+        using var admin = new MarketplaceClient(stack.Url, stack.AdminKey);
+        var steps = new DemoRun(client, admin, call.Terminal, samples, folder, result).Run(over.Token);
         var children = stack.WatchChildren(over.Token);
         var first = await Task.WhenAny(steps, children);
         await over.CancelAsync();
@@ -74,6 +75,7 @@ internal static class DemoCommand
             .Row("copies recognised", $"{result.Recognised}")
             .Row("merges", $"{result.Merged}")
             .Row("downloads verified", result.DownloadVerified ? "yes" : "no")
+            .Row("scores", $"{result.Scored}")
             .Row("seconds", $"{result.Seconds}"));
     }
 }

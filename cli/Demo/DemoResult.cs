@@ -33,5 +33,8 @@ internal sealed class DemoResult
     public bool DownloadVerified { get; set; }
 
     [JsonPropertyOrder(9)]
+    public int Scored { get; set; }
+
+    [JsonPropertyOrder(10)]
     public double Seconds { get; set; }
 }

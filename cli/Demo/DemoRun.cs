@@ -11,7 +11,7 @@ using Spectre.Console;
 namespace Marketplace.Cli.Demo;
 
 /// <summary>The main job over HTTP, step by step; each step ends the demo unless what it claims was checked.</summary>
-internal sealed partial class DemoRun(MarketplaceClient client, Terminal terminal, SampleLibrary samples, string workFolder, DemoResult result)
+internal sealed partial class DemoRun(MarketplaceClient client, MarketplaceClient admin, Terminal terminal, SampleLibrary samples, string workFolder, DemoResult result)
 {
     /// <summary>The account that publishes.</summary>
     public const string Owner = "demo";
@@ -33,6 +33,8 @@ internal sealed partial class DemoRun(MarketplaceClient client, Terminal termina
         await RecogniseCopy(snapshot, ct);
         var merges = await Merge(ct);
         await DownloadAndVerify(merges, ct);
+        await RegisterBase(ct);
+        await Evaluate([.. merges.Select(m => m.Result)], ct);
     }
 
     private async Task PublishLibrary(CancellationToken ct)

@@ -12,6 +12,12 @@ internal sealed class SampleLibrary(string root)
     /// <summary>Folders of the good adapters by name.</summary>
     public IReadOnlyList<string> Good { get; } = Folders(Path.Combine(root, "library"));
 
+    /// <summary>The base model's folder.</summary>
+    public string Base { get; } = Path.Combine(root, "base");
+
+    /// <summary>Files of evaluation sets, one for each task.</summary>
+    public IReadOnlyList<string> Sets { get; } = [.. Directory.GetFiles(Path.Combine(root, "sets"), "*.jsonl").Order(StringComparer.Ordinal)];
+
     /// <summary>Folders of the broken ones.</summary>
     public IReadOnlyList<string> Broken { get; } = Folders(Path.Combine(root, "broken"));
 

@@ -31,6 +31,9 @@ internal sealed partial class LocalStack : IAsyncDisposable
     /// <summary>Address of the service.</summary>
     public Uri Url { get; private set; } = null!;
 
+    /// <summary>Key that may do everything.</summary>
+    public string AdminKey { get; private set; } = "";
+
     /// <summary>Key of the user's account.</summary>
     public string Key { get; private set; } = "";
 
@@ -106,6 +109,7 @@ internal sealed partial class LocalStack : IAsyncDisposable
             options.Logs);
         Url = await WhileRunning(listening.Task, "does not say where it listens", ct);
         await WhileRunning(WaitForHealth(ct), "is not healthy", ct);
+        AdminKey = keys.Admin;
         Key = await UserKey(keys, ct);
     }
 

@@ -12,7 +12,7 @@ public static class CompareEvaluations
     private const int MaxEvaluations = 32;
 
     // Exchanges of items: of a metric that is not 0/1 each pair takes a thousand or more for each item.
-    private const long MaxItemsOfPairs = 2_000_000;
+    private const long MaxItemsOfPairs = 1_000_000;
 
     public static async Task<Results<Ok<EvaluationComparisonView>, ProblemHttpResult>> Handle(
         CompareEvaluationsRequest request, Requester requester, MarketplaceStorage storage, CancellationToken cancellationToken)

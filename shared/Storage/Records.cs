@@ -155,6 +155,12 @@ public enum JobKind
 
     /// <summary>Prototypes of a set of adapters.</summary>
     RouterExport,
+
+    /// <summary>Adapters scored on sets.</summary>
+    Evaluation,
+
+    /// <summary>N adapters to one, as examples teach.</summary>
+    Composition,
 }
 
 /// <summary>How much of a job is done.</summary>

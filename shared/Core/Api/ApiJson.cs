@@ -20,7 +20,8 @@ public static class ApiJson
         options.AllowDuplicateProperties = false;
         options.RespectNullableAnnotations = true;
         options.RespectRequiredConstructorParameters = true;
-        options.MaxDepth = 16;
+        // A leaderboard has subjects, mixtures of recipes of recipes among them; the OpenAPI document needs as much for their schemas.
+        options.MaxDepth = 32;
         // Whoever writes a subject need not know that "kind" tells its type and would have to come first.
         options.AllowOutOfOrderMetadataProperties = true;
         options.DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull;

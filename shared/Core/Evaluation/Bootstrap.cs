@@ -57,7 +57,9 @@ public static class Bootstrap
     {
         var values = new double[resamples];
         var groups = Groups(columns);
-        Parallel.For(0, resamples, r => values[r] = statistic(groups is null ? ByIndex(columns, seed, r) : ByCount(groups, columns[0].Length, new Philox(seed, $"bootstrap|{r}"))));
+        // A column of equal numbers, such as the units of a mean, has one total whatever is drawn.
+        var constant = columns.Select(c => c.Span.ContainsAnyExcept(c.Span[0]) ? (double?)null : c.Length * c.Span[0]).ToArray();
+        Parallel.For(0, resamples, r => values[r] = statistic(groups is null ? ByIndex(columns, constant, seed, r) : ByCount(groups, columns[0].Length, new Philox(seed, $"bootstrap|{r}"))));
         return values;
     }
 
@@ -105,9 +107,9 @@ public static class Bootstrap
         return totals;
     }
 
-    private static double[] ByIndex(IReadOnlyList<ReadOnlyMemory<double>> columns, ulong seed, int resample)
+    private static double[] ByIndex(IReadOnlyList<ReadOnlyMemory<double>> columns, double?[] constant, ulong seed, int resample)
     {
-        var totals = new double[columns.Count];
+        var totals = Array.ConvertAll(constant, c => c ?? 0);
         var (items, words) = (columns[0].Length, new uint[Math.Min(Words, columns[0].Length)]);
         for (var start = 0; start < items; start += words.Length)
         {
@@ -115,9 +117,13 @@ public static class Bootstrap
             Philox.Fill(seed, "bootstrap", ((long)resample * items) + start, chunk);
             for (var c = 0; c < totals.Length; c++)
             {
-                var column = columns[c].Span;
+                if (constant[c] is not null)
+                    continue;
+                var total = 0.0;
+                var values = columns[c].Span;
                 foreach (var word in chunk)
-                    totals[c] += column[(int)(((ulong)word * (ulong)items) >> 32)];
+                    total += values[(int)(((ulong)word * (ulong)items) >> 32)];
+                totals[c] += total;
             }
         }
 

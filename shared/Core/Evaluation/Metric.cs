@@ -13,7 +13,7 @@ public enum Metric
     /// </summary>
     Accuracy,
 
-    /// <summary>Multiple choice: the same by ℓ ∕ bytes, the UTF-8 bytes of the choice without the separator (<c>acc_bytes</c>, on ASCII also <c>acc_norm</c>).</summary>
+    /// <summary>Multiple choice: the same by ℓ ∕ bytes, the UTF-8 bytes of the choice without the separator (<c>acc_norm</c>, which counts characters: the same on ASCII).</summary>
     AccuracyNorm,
 
     /// <summary>Multiple choice: the same by ℓ ∕ tokens.</summary>

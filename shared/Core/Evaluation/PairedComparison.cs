@@ -1,5 +1,3 @@
-using Marketplace.Core.Algebra;
-
 namespace Marketplace.Core.Evaluation;
 
 /// <summary>Two evaluations on the same items.</summary>
@@ -18,11 +16,6 @@ public sealed record PairedComparison(
     Metric Metric, double First, double Second, double Difference, double Low, double High, double PValue, string Test, int Examples, int? OnlyFirst = null,
     int? OnlySecond = null)
 {
-    private const int ExactItems = 12;
-    private const int MostFlips = 9_999;
-    private const int FewestFlips = 999;
-    private const long FlippedItems = 100_000_000;
-
     /// <summary>
     /// Compares. Metrics of 0 and 1 by the exact test of McNemar, others by flipping: the statistic is computed anew with the two evaluations exchanged on random
     /// items, and p = (1 + number of flips whose |difference| is not smaller) ∕ (1 + flips), with 9,999 flips, fewer from 10,000 items on and 999 at the least; up to 12 items
@@ -45,7 +38,7 @@ public sealed record PairedComparison(
         var (onlyFirst, onlySecond) = proportion ? Discordant(first, second) : (0, 0);
         return new(
             metric, first.Value, second.Value, first.Value - second.Value, interval.Low, interval.High,
-            proportion ? McNemar(onlyFirst, onlySecond) : SignFlip(first, second, seed), proportion ? "mcnemar" : "signFlip", first.Count,
+            proportion ? McNemar(onlyFirst, onlySecond) : SignFlip.PValue(first, second, seed), proportion ? "mcnemar" : "signFlip", first.Count,
             proportion ? onlyFirst : null, proportion ? onlySecond : null);
     }
 
@@ -65,48 +58,5 @@ public sealed record PairedComparison(
         }
 
         return (onlyFirst, onlySecond);
-    }
-
-    private static double SignFlip(ItemScores first, ItemScores second, ulong seed)
-    {
-        var seen = Math.Abs(Exchanged(first, second, _ => 0));
-        // Sums come out differently in their last digits depending on their order; equal statistics must count as equal.
-        var bound = seen - (1e-12 * Math.Max(1, Math.Max(Math.Abs(first.Value), Math.Abs(second.Value))));
-        if (first.Count <= ExactItems)
-        {
-            var all = 1 << first.Count;
-            return Enumerable.Range(0, all).Count(flips => Math.Abs(Exchanged(first, second, _ => (uint)flips)) >= bound) / (double)all;
-        }
-
-        var count = (int)Math.Clamp(FlippedItems / first.Count, FewestFlips, MostFlips);
-        var (words, extreme) = ((first.Count + 31) / 32, 0);
-        Parallel.For(0, count, () => (Buffer: new uint[words], Extreme: 0), (flip, _, local) =>
-        {
-            Philox.Fill(seed, "sign-flip", (long)flip * words, local.Buffer);
-            return (local.Buffer, local.Extreme + (Math.Abs(Exchanged(first, second, w => local.Buffer[w])) >= bound ? 1 : 0));
-        }, local => Interlocked.Add(ref extreme, local.Extreme));
-        return (1.0 + extreme) / (1.0 + count);
-    }
-
-    // The difference of the two statistics after the evaluations were exchanged on the items whose bit is set.
-    private static double Exchanged(ItemScores first, ItemScores second, Func<int, uint> bits)
-    {
-        var (sum1, units1, sum2, units2, word) = (0.0, 0.0, 0.0, 0.0, 0U);
-        ReadOnlySpan<double> sumsA = first.Sums.AsSpan(), unitsA = first.Units.AsSpan(), sumsB = second.Sums.AsSpan(), unitsB = second.Units.AsSpan();
-        for (var i = 0; i < sumsA.Length; i++, word >>= 1)
-        {
-            if (i % 32 == 0)
-                word = bits(i / 32);
-            if ((word & 1) == 0)
-            {
-                (sum1, units1, sum2, units2) = (sum1 + sumsA[i], units1 + unitsA[i], sum2 + sumsB[i], units2 + unitsB[i]);
-            }
-            else
-            {
-                (sum1, units1, sum2, units2) = (sum1 + sumsB[i], units1 + unitsB[i], sum2 + sumsA[i], units2 + unitsA[i]);
-            }
-        }
-
-        return ItemScores.Statistic(first.Metric, sum1, units1) - ItemScores.Statistic(first.Metric, sum2, units2);
     }
 }

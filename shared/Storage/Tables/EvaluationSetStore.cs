@@ -120,8 +120,9 @@ public sealed class EvaluationSetStore
         using var bytes = new MemoryStream();
         await using (var stream = await content.OpenReadAsync(digest, ct))
             await stream.CopyToAsync(bytes, ct);
-        return EvaluationSetReader.TryRead(bytes.GetBuffer().AsMemory(0, (int)bytes.Length), out var set, out _) && set.Digest == digest
-            ? set : throw new InvalidDataException($"The content {digest} is no evaluation set in canonical form.");
+        var stored = bytes.GetBuffer().AsMemory(0, (int)bytes.Length);
+        return Digest.Of(stored.Span) == digest && EvaluationSetReader.TryRead(stored, out var set, out _)
+            ? set : throw new InvalidDataException($"The content {digest} is no evaluation set.");
     }
 
     /// <summary>An address from which anybody can read a version's items until it expires.</summary>

@@ -15,7 +15,7 @@ public sealed class DemoTests : IDisposable
         Assert.True(run.ExitCode == 0, run.ToString());
         Assert.Single(run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.Equal(
-            ["published", "rejected", "clusters", "subtracted", "built", "routers", "recognised", "merged", "downloadVerified", "seconds"],
+            ["published", "rejected", "clusters", "subtracted", "built", "routers", "recognised", "merged", "downloadVerified", "scored", "seconds"],
             run.Json.EnumerateObject().Select(p => p.Name));
         Assert.Equal(8, run.Json.GetProperty("published").GetInt32());
         Assert.Equal(2, run.Json.GetProperty("rejected").GetInt32());
@@ -26,6 +26,7 @@ public sealed class DemoTests : IDisposable
         Assert.Equal(1, run.Json.GetProperty("recognised").GetInt32());
         Assert.Equal(4, run.Json.GetProperty("merged").GetInt32());
         Assert.Equal(JsonValueKind.True, run.Json.GetProperty("downloadVerified").ValueKind);
+        Assert.Equal(84, run.Json.GetProperty("scored").GetInt32());
         Assert.True(run.Json.GetProperty("seconds").GetDouble() > 0);
     }
 

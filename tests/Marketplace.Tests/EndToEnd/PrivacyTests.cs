@@ -1,4 +1,5 @@
 using Marketplace.Core.Api;
+using Marketplace.Core.Evaluation;
 using Marketplace.Core.Merges;
 using Marketplace.Functions;
 using Marketplace.Tests.Support;
@@ -98,6 +99,11 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("GetClustering", "snapshot", HttpMethod.Get, s => $"/clusterings/{s}"),
         new("FindDiverse", "base", HttpMethod.Get, b => $"/libraries/diverse?baseModel={Uri.EscapeDataString(b)}"),
         new("FindDiverse", "base", HttpMethod.Get, b => $"/libraries/diverse?scope=mine&baseModel={Uri.EscapeDataString(b)}"),
+        new("RequestComposition", "adapter", HttpMethod.Post, _ => "/compositions", a => new CompositionRequest("atlas", [a], "ann/open-set", Output)),
+        new("RequestComposition", "adapter", HttpMethod.Post, _ => "/compositions", a => new CompositionRequest("atlas", ["eve/open-3", $"{a}@1"], "ann/open-set", Output)),
+        new("RequestComposition", "adapter", HttpMethod.Post, _ => "/compositions", a => new CompositionRequest("atlas", ["eve/open-3"], "ann/open-set", new OutputRequest(a))),
+        new("RequestComposition", "set", HttpMethod.Post, _ => "/compositions", s => new CompositionRequest("atlas", ["eve/open-3"], s, Output)),
+        new("RequestComposition", "set", HttpMethod.Post, _ => "/compositions", s => new CompositionRequest("atlas", ["eve/open-3"], "ann/open-set", Output, Validation: $"{s}@1")),
         new("RequestRouter", "adapter", HttpMethod.Post, _ => "/routers", a => new RouterRequest([a])),
         new("RequestRouter", "adapter", HttpMethod.Post, _ => "/routers", a => new RouterRequest(["eve/open-3", $"{a}@1"])),
         new("RequestRouter", "adapter", HttpMethod.Post, _ => "/routers", a => new RouterRequest(["eve/open-3"], General: [new(a)])),
@@ -111,6 +117,28 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("GetClusterMap", "snapshot", HttpMethod.Get, s => $"/clusterings/{s}/map"),
         new("GetClusterMapSvg", "snapshot", HttpMethod.Get, s => $"/clusterings/{s}/map.svg"),
         new("RevokeKey", "key", HttpMethod.Delete, k => $"/keys/{k}"),
+
+        new("PublishEvaluationSet", "set", HttpMethod.Post, _ => "/evaluation-sets", s => new PublishEvaluationSetRequest(s, [])),
+        new("GetEvaluationSet", "set", HttpMethod.Get, s => $"/evaluation-sets/{s}"),
+        new("UpdateEvaluationSet", "set", HttpMethod.Patch, s => $"/evaluation-sets/{s}", _ => new UpdateEvaluationSetRequest(false)),
+        new("DeleteEvaluationSet", "set", HttpMethod.Delete, s => $"/evaluation-sets/{s}"),
+        new("ListEvaluationSetVersions", "set", HttpMethod.Get, s => $"/evaluation-sets/{s}/versions"),
+        new("DownloadEvaluationSet", "set", HttpMethod.Get, s => $"/evaluation-sets/{s}/versions/main/items"),
+        new("DownloadEvaluationSet", "set", HttpMethod.Get, s => $"/evaluation-sets/{s}/versions/none/items"),
+        new("GetLeaderboard", "set", HttpMethod.Get, s => $"/leaderboards?baseModel={PrivacyWorld.Base}&set={s}"),
+        new("GetLeaderboard", "set", HttpMethod.Get, s => $"/leaderboards?baseModel={PrivacyWorld.Base}&set={s}@1&metric=none"),
+        new("GetLeaderboard", "base", HttpMethod.Get, b => $"/leaderboards?baseModel={Uri.EscapeDataString(b)}&set=ann/open-set"),
+        new("RequestEvaluation", "set", HttpMethod.Post, _ => "/evaluations", s => new EvaluationRequest([s], [new AdapterSubject("eve/open-3")])),
+        new("RequestEvaluation", "adapter", HttpMethod.Post, _ => "/evaluations", a => new EvaluationRequest(["ann/open-set"], [new AdapterSubject(a)])),
+        new("RequestEvaluation", "adapter", HttpMethod.Post, _ => "/evaluations", a => new EvaluationRequest(["ann/open-set"], [new RecipeSubject(new("linear", [new(a)]))])),
+        new("RequestEvaluation", "base", HttpMethod.Post, _ => "/evaluations", b => new EvaluationRequest(["ann/open-set"], [new BaseSubject()], BaseModel: b)),
+        new("RequestEvaluation", "base", HttpMethod.Post, _ => "/evaluations", b => new EvaluationRequest(["ann/open-set"], Library: new(b, "mine"))),
+        new("GetEvaluation", "evaluation", HttpMethod.Get, e => $"/evaluations/{e}"),
+        new("DownloadPredictions", "evaluation", HttpMethod.Get, e => $"/evaluations/{e}/predictions"),
+        new("CompareEvaluations", "evaluation", HttpMethod.Post, _ => "/evaluations/compare", e => new CompareEvaluationsRequest([e, new('9', 64)])),
+        new("MixEvaluations", "evaluation", HttpMethod.Post, _ => "/evaluations/ensemble", e => new EnsembleRequest([e, new('9', 64)])),
+        new("ListEvaluationSets", "account", HttpMethod.Get, o => $"/evaluation-sets?owner={o}"),
+        new("ListEvaluationSets", Listed, HttpMethod.Get, _ => "/evaluation-sets"),
 
         new("ListMergeMethods", Listed, HttpMethod.Get, _ => "/merge-methods"),
         new("Health", Listed, HttpMethod.Get, _ => "/health"),

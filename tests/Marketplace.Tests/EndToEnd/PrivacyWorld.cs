@@ -1,5 +1,8 @@
 using System.Text.Json;
+using Marketplace.Core;
 using Marketplace.Core.Api;
+using Marketplace.Core.Evaluation;
+using Marketplace.Tests.Evaluation;
 using Marketplace.Tests.Support;
 using Xunit;
 
@@ -51,6 +54,7 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
         await Eve.PublishedAsync("eve/open-3", StackAdapters.Files(3));
         var open = await EndedAsync(Eve, "/clusterings", new ClusteringRequest(Base, K: 2));
         openSnapshot = JsonSerializer.Deserialize<ClusteringResult>(open.Result!.Value, ApiJson.Options)!.SnapshotId;
+        await OpenEvaluationAsync();
         Before = await LookAsync();
 
         HiddenVersion = await Ann.PublishedAsync("ann/hidden-1", StackAdapters.Files(11, card: "Hidden"), isPrivate: true);
@@ -71,8 +75,12 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
         var upload = await Ann.StageAsync("ann/hidden-7", StackAdapters.Files(17), isPrivate: true);
         var key = await Ann.PostAsync<KeyView>("/keys", new CreateKeyRequest("spare"), 201);
 
+        var (onSet, ofAdapter, ofMixture) = await HiddenEvaluationsAsync();
+
         Subjects = new Subject[]
         {
+            new("set", "ann/hidden-s", "ann/absent-s"), new("set", "ANN/Hidden-S", "ANN/Absent-S"),
+            new("evaluation", onSet, Other(onSet)), new("evaluation", ofAdapter, Other(ofAdapter)), new("evaluation", ofMixture, Other(ofMixture)),
             new("adapter", "ann/hidden-1", "ann/absent-1"), new("adapter", "ann/hidden-2", "ann/absent-2"), new("adapter", "ann/hidden-3", "ann/absent-3"),
             new("adapter", "ann/hidden-4", "ann/absent-4"), new("adapter", "ann/hidden-6", "ann/absent-6"), new("adapter", "ANN/Hidden-1", "ANN/Absent-1"),
             new("adapter", $"{SecretAccount}/hidden-5", $"{SecretAccount}/absent-5"),
@@ -85,6 +93,23 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
             new("snapshot", snapshot, Other(snapshot)), new("upload", upload.UploadId, Other(upload.UploadId)), new("key", key.Id, Other(key.Id)),
         }.ToLookup(s => s.Kind);
         After = await LookAsync();
+    }
+
+    // What everybody may see: a set, and how the base model does on it.
+    private async Task OpenEvaluationAsync()
+    {
+        await Stack.Storage.EvaluationSets.PublishAsync(AdapterId.Parse("ann/open-set"), TrainedFixture.Set("copy"), false, "ann");
+        await StoredEvaluations.PutAsync(Stack.Storage, "ann/open-set", Base, new BaseSubject(), TrainedFixture.Measured("base", "copy"));
+    }
+
+    // A result on a private set, one of a private adapter, one in which a private adapter takes part.
+    private async Task<(string OnSet, string OfAdapter, string OfMixture)> HiddenEvaluationsAsync()
+    {
+        await Stack.Storage.EvaluationSets.PublishAsync(AdapterId.Parse("ann/hidden-s"), TrainedFixture.Set("copy"), true, "ann");
+        var (hidden, open) = (await StoredEvaluations.AdapterAsync(Stack.Storage, "ann/hidden-1"), await StoredEvaluations.AdapterAsync(Stack.Storage, "ann/open-1"));
+        async Task<string> Put(string set, EvaluationSubject subject) =>
+            (await StoredEvaluations.PutAsync(Stack.Storage, set, Base, subject, TrainedFixture.Measured("adapter:copy", "copy"), candidates: 9)).Id;
+        return (await Put("ann/hidden-s", new BaseSubject()), await Put("ann/open-set", hidden), await Put("ann/open-set", new MixtureSubject([new(open), new(hidden)]).Canonical(a => a)));
     }
 
     internal static async Task<JobView> EndedAsync(StackApi caller, string route, object request)
@@ -111,6 +136,7 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
                 "/adapters/ann/open-1/similar", "/adapters/eve/open-3", "/adapters/eve/open-3/versions", "/adapters/eve/open-3/versions/1", "/adapters/eve/open-3/versions/1/report",
                 "/adapters/eve/open-3/similar?limit=10", "/adapters/eve/open-3/similar?similarity=flatAb", "/adapters/eve/open-3/novelty", "/adapters/ann/open-1/novelty",
                 "/adapters/eve/open-3/versions/1/analysis", "/jobs", "/keys", "/collections?owner=ann", "/collections?owner=eve",
+                "/evaluation-sets", "/evaluation-sets?owner=ann", "/evaluation-sets?limit=1", "/evaluation-sets/ann/open-set", $"/leaderboards?baseModel={Base}&set=ann/open-set",
             })
             {
                 answers[$"{name} {route}"] = await caller.SendAsync(HttpMethod.Get, route);

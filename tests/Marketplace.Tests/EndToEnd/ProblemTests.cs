@@ -62,6 +62,13 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
             await RefusedAsync(owner, HttpMethod.Post, "/merges", Merge("ann/x") with { Method = "ties-and-tails" }, "method");
             await RefusedAsync(owner, HttpMethod.Post, "/merges", Merge("ann/x") with { Energy = 2 }, "energy");
             await RefusedAsync(owner, HttpMethod.Post, "/merges", Merge("ann/x", "ann/one", "ann/absent"), "inputs[1].adapter");
+            var composition = new CompositionRequest("atlas", ["ann/one"], "ann/absent", new OutputRequest("ann/x"));
+            await RefusedAsync(owner, HttpMethod.Post, "/compositions", composition with { Method = "guess" }, "method");
+            await RefusedAsync(owner, HttpMethod.Post, "/compositions", composition with { Parameters = new Dictionary<string, RecipeValue> { ["epochs"] = RecipeValue.OverLayers(1, 2) } }, "parameters.epochs");
+            await RefusedAsync(owner, HttpMethod.Post, "/compositions", composition with { Parameters = new Dictionary<string, RecipeValue> { ["evaluations"] = 3 } }, "parameters.evaluations");
+            await RefusedAsync(owner, HttpMethod.Post, "/compositions", composition with { Inputs = [] }, "inputs");
+            await RefusedAsync(owner, HttpMethod.Post, "/compositions", composition with { Examples = 0 }, "examples");
+            await RefusedAsync(owner, HttpMethod.Post, "/compositions", composition, "training");
             await RefusedAsync(owner, HttpMethod.Post, "/compatibility", new CompatibilityRequest(["ann/one"]), "inputs");
             await RefusedAsync(owner, HttpMethod.Post, "/compatibility", new CompatibilityRequest([.. Enumerable.Repeat("ann/one", 33)]), "inputs");
             await RefusedAsync(owner, HttpMethod.Post, "/compatibility", new CompatibilityRequest(["ann/one", "ANN/one@1"]), "inputs");
@@ -74,6 +81,9 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
             await RefusedAsync(owner, HttpMethod.Post, "/clusterings", new ClusteringRequest(CrowdedBase, "flatAb", Sparsity: 0.5), "sparsity");
             await RefusedAsync(owner, HttpMethod.Post, "/clusterings", new ClusteringRequest(StackAdapters.BaseModel, Components: 0), "components");
             await RefusedAsync(stack.Anonymous, HttpMethod.Get, "/adapters/ann/one/cluster?similarity=looks", null, "similarity");
+            await RefusedAsync(owner, HttpMethod.Post, "/evaluation-sets", new PublishEvaluationSetRequest("no-slash", []), "set");
+            await RefusedAsync(owner, HttpMethod.Get, "/leaderboards?baseModel=org/base", null, "set");
+            await RefusedAsync(owner, HttpMethod.Post, "/evaluations/compare", new CompareEvaluationsRequest([]), "evaluations");
             await RefusedAsync(owner, HttpMethod.Post, "/keys", new CreateKeyRequest("x", "emperor"), "scope");
             await RefusedAsync(owner, HttpMethod.Patch, "/adapters/ann/one", new UpdateAdapterRequest(), "listed");
             await RefusedAsync(stack.Anonymous, HttpMethod.Get, "/adapters/ann/one/versions/main/lineage?format=png", null, "format");
@@ -111,6 +121,7 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
             var owner = await stack.AccountAsync("ann");
             foreach (var route in new[]
             {
+                "/evaluation-sets/ann/absent", "/evaluations/" + new string('0', 64), "/evaluations/absent/predictions", "/leaderboards?baseModel=org/base&set=ann/absent",
                 "/adapters/ann/absent", "/adapters/ann/one/versions/7", "/adapters/ann/one/versions/main/files/absent.txt", "/adapters/ann/one/versions/main/merge-report", "/adapters/ann/one/versions/7/lineage", "/uploads/" + new string('0', 32),
                 "/jobs/" + new string('0', 64), "/jobs/absent/events", "/clusterings/" + new string('0', 32), "/base-models/resolve?name=%2Fhome%2Fx", "/no-such-route",
             })

@@ -27,7 +27,7 @@ internal static class TrainedFixture
     }
 
     public static EvaluationSet Set(string task) =>
-        EvaluationSetReader.TryRead(File.ReadAllBytes(Path.Combine(Root, "eval", $"{task}.jsonl")), out var set, out var problems) && problems.IsEmpty
+        EvaluationSetReader.TryRead(File.ReadAllBytes(Path.Combine(Fixtures.Repository, "samples", "sets", $"{task}.jsonl")), out var set, out var problems) && problems.IsEmpty
             ? set : throw new InvalidDataException(string.Join('\n', problems));
 
     /// <summary>The predictions of a row on a task: one token for each character.</summary>
