@@ -7,11 +7,15 @@ namespace Marketplace.Kernels.Tokenizers;
 /// <summary>A bracketed class of characters, and the escapes that stand for one; part of <see cref="OnigTranslation"/>.</summary>
 internal sealed class OnigClass
 {
-    private static readonly FrozenDictionary<string, string> Categories = "L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp Cc Cf Co Cn".Split(' ')
-        .Select(c => (Name: c, Category: c))
-        .Concat([("Letter", "L"), ("Mark", "M"), ("Number", "N"), ("Punctuation", "P"), ("Symbol", "S"), ("Separator", "Z")])
-        .Concat([("UppercaseLetter", "Lu"), ("LowercaseLetter", "Ll"), ("TitlecaseLetter", "Lt"), ("DecimalNumber", "Nd")])
-        .ToFrozenDictionary(c => c.Name.ToLowerInvariant(), c => c.Category, StringComparer.Ordinal);
+    private static readonly (string Name, string Category)[] LongNames =
+    [
+        ("letter", "L"), ("mark", "M"), ("number", "N"), ("punctuation", "P"), ("symbol", "S"), ("separator", "Z"),
+        ("uppercaseletter", "Lu"), ("lowercaseletter", "Ll"), ("titlecaseletter", "Lt"), ("decimalnumber", "Nd"),
+    ];
+
+    private static readonly FrozenDictionary<string, string> Categories =
+        "L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp Cc Cf Co Cn".Split(' ').Select(c => (Name: c.ToLowerInvariant(), Category: c))
+            .Concat(LongNames).ToFrozenDictionary(c => c.Name, c => c.Category, StringComparer.Ordinal);
 
     private readonly StringBuilder _inside = new();
     private readonly bool _negated;
