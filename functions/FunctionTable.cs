@@ -3,6 +3,7 @@ using Marketplace.Functions.Adapters;
 using Marketplace.Functions.BaseModels;
 using Marketplace.Functions.Clusterings;
 using Marketplace.Functions.Collections;
+using Marketplace.Functions.Compositions;
 using Marketplace.Functions.Evaluations;
 using Marketplace.Functions.EvaluationSets;
 using Marketplace.Functions.Jobs;
@@ -57,6 +58,7 @@ public static class FunctionTable
         new("RequestMerge", "POST", "/merges", Publish, RequestMerge.Handle, "Merge adapters on the kernels"),
         new("PlanMerge", "POST", "/merges/plan", Read, PlanMerge.Handle, "What a merge would do and cost"),
         new("ListMergeMethods", "GET", "/merge-methods", Anyone, ListMergeMethods.Handle, "Merge methods and their parameters"),
+        new("RequestComposition", "POST", "/compositions", Publish, RequestComposition.Handle, "Learn from examples how adapters are combined"),
         new("RequestSubtraction", "POST", "/subtractions", Publish, RequestSubtraction.Handle, "Subtract general knowledge from an adapter"),
         new("RequestSubtractionBatch", "POST", "/subtractions/batch", Publish, RequestSubtractionBatch.Handle, "Subtract general knowledge from many adapters"),
         new("RequestClustering", "POST", "/clusterings", Publish, RequestClustering.Handle, "Cluster a base model's library"),

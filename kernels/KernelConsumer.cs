@@ -1,3 +1,4 @@
+using Marketplace.Kernels.Composition;
 using Marketplace.Kernels.Evaluation;
 using Marketplace.Kernels.Merges;
 using Marketplace.Storage;
@@ -8,7 +9,7 @@ using Microsoft.Extensions.Logging;
 namespace Marketplace.Kernels;
 
 /// <summary>Feeds the kernels from their queue: lease renewal, poison after too many deliveries and a graceful stop are the pump's.</summary>
-internal sealed class KernelConsumer(MarketplaceStorage storage, JobRunner runner, MergeJobs merges, EvaluationJobs evaluations, MergeResources resources, ILogger<KernelConsumer> logger) : BackgroundService
+internal sealed class KernelConsumer(MarketplaceStorage storage, JobRunner runner, MergeJobs merges, EvaluationJobs evaluations, CompositionJobs compositions, MergeResources resources, ILogger<KernelConsumer> logger) : BackgroundService
 {
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -18,5 +19,6 @@ internal sealed class KernelConsumer(MarketplaceStorage storage, JobRunner runne
     }
 
     private Task<string> RunAsync(JobRecord job, JobProgressReporter progress, CancellationToken ct) =>
-        job.Kind == JobKind.Evaluation ? evaluations.RunAsync(job, progress, ct) : merges.RunAsync(job, progress, ct);
+        job.Kind == JobKind.Evaluation ? evaluations.RunAsync(job, progress, ct)
+        : job.Kind == JobKind.Composition ? compositions.RunAsync(job, progress, ct) : merges.RunAsync(job, progress, ct);
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Marketplace.Core.Merges;
+using Marketplace.Kernels.Composition;
 using Marketplace.Kernels.Evaluation;
 using Marketplace.Kernels.Merges;
 using Marketplace.Storage;
@@ -45,6 +46,7 @@ public static class KernelHost
         builder.Services.AddSingleton<IMergeKernels>(new TorchKernels(device));
         builder.Services.AddSingleton<MergeJobs>();
         builder.Services.AddSingleton<EvaluationJobs>();
+        builder.Services.AddSingleton<CompositionJobs>();
         builder.Services.AddHostedService<KernelConsumer>();
         builder.Services.AddParentWatch(builder.Configuration);
 

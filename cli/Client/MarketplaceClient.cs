@@ -55,6 +55,8 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
 
     public Task<JobView> RequestMerge(MergeRecipe request, CancellationToken ct) => Connection.Post<JobView>("merges", request, ct);
 
+    public Task<JobView> RequestComposition(CompositionRequest request, CancellationToken ct) => Connection.Post<JobView>("compositions", request, ct);
+
     public Task<MergePlanView> PlanMerge(MergeRecipe request, CancellationToken ct) => Connection.Post<MergePlanView>("merges/plan", request, ct);
 
     public Task<JobView> RequestSubtraction(SubtractionRequest request, CancellationToken ct) => Connection.Post<JobView>("subtractions", request, ct);

@@ -34,9 +34,9 @@ internal static class JobOutput
             return client.WaitForJob(job, state => Report(bar, state), ct);
         });
 
-    /// <summary>The published version of a merge or a subtraction.</summary>
+    /// <summary>The published version of a merge, a subtraction or a composition.</summary>
     public static DerivedResult? Derived(JobView job) =>
-        job is { Status: "succeeded", Kind: "merge" or "subtraction", Result: { } result } ? ApiConnection.Parse<DerivedResult>(result.GetRawText()) : null;
+        job is { Status: "succeeded", Kind: "merge" or "subtraction" or "composition", Result: { } result } ? ApiConnection.Parse<DerivedResult>(result.GetRawText()) : null;
 
     /// <summary>A job for people.</summary>
     public static void Show(IAnsiConsole console, JobView job)
@@ -59,6 +59,13 @@ internal static class JobOutput
             Line("published", Tables.Name(result.Version));
             Line("rank", $"{result.Rank} in {result.Modules} modules");
             Line("discarded", $"{Units.Scientific(result.RelativeDiscarded)} of |ΔW|");
+            if (result.Learned is { } learned)
+            {
+                Line("learned", $"{learned.Numbers} numbers by {learned.Method}, in {learned.Steps} steps, from {learned.Examples} examples");
+                Line("on examples", $"{(learned.HeldOut > 0 ? $"{learned.HeldOut} that were held out" : "the same ones")}: loss {Units.Number(learned.Before.Loss)} → {Units.Number(learned.After.Loss)}"
+                    + (learned.After.Accuracy is { } after ? $", accuracy {learned.Before.Accuracy:0%} → {after:0%}" : ""));
+            }
+
             Line("took", $"{Units.Number(result.Seconds)} s");
             Line("not merged", string.Join('\n', result.NotMerged));
             Line("folded", string.Join('\n', result.Folded ?? []));

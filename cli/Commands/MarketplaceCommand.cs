@@ -54,6 +54,7 @@ internal static class MarketplaceCommand
         CompareCommand.Create(),
         MergeCommand.Create(),
         MethodsCommand.Create(),
+        ComposeCommand.Create(),
         EvaluateCommand.Create(),
         SetsCommand.Create(),
         LeaderboardCommand.Create(),

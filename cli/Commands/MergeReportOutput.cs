@@ -36,6 +36,8 @@ internal static class MergeReportOutput
         console.Write(grid);
         console.Write(Parents(report));
         console.Write(Modules(report));
+        if (report.Learned is { } learned)
+            console.Write(Learned(learned));
         if (report.General is not null)
             console.Write(General(report));
         foreach (var parent in report.Parents.Where(p => p.NotMerged.Count > 0))
@@ -47,6 +49,14 @@ internal static class MergeReportOutput
         var table = Tables.Create("parent", "|ΔW|", "cosine with the result", "share of the result");
         foreach (var parent in report.Parents)
             table.Row(Name(parent), Units.Number(parent.Norm), Units.Number(parent.Cosine), $"{parent.Share:0.0%}");
+        return table;
+    }
+
+    private static Table Learned(CompositionReport report)
+    {
+        var table = Tables.Create("learned for", "of", "numbers", "mean", "deviation");
+        foreach (var learned in report.Coefficients.OrderByDescending(c => Math.Abs(c.Mean)).Take(2 * MostModules))
+            table.Row(learned.Group, learned.Source ?? "all", $"{learned.Count}", Units.Number(learned.Mean), Units.Number(learned.Deviation));
         return table;
     }
 

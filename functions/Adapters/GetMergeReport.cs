@@ -1,5 +1,6 @@
 using Marketplace.Core;
 using Marketplace.Core.Api;
+using Marketplace.Functions.EvaluationSets;
 using Marketplace.Functions.Http;
 using Marketplace.Storage;
 using Marketplace.Storage.Jobs;
@@ -27,6 +28,8 @@ public static class GetMergeReport
                 seen.Add(parent);
         }
 
+        if (report.Learned is not null && version.Lineage is { } lineage && !await SetLookup.SeesAllAsync(storage, requester.Caller, CompositionPart.SetsOf(lineage), cancellationToken))
+            report = report with { Learned = null };
         return TypedResults.Ok(MergeReports.Redact(report, seen.Contains));
     }
 }

@@ -36,6 +36,18 @@ internal static class SetLookup
             ? (set, version, null) : (null, null, Problems.NotFound($"version '{text[(at + 1)..]}' of the evaluation set '{set.Id}'"));
     }
 
+    /// <summary>Whether all of these exist for the caller.</summary>
+    public static async Task<bool> SeesAllAsync(MarketplaceStorage storage, Caller caller, IEnumerable<EvaluationSetReference> sets, CancellationToken cancellationToken)
+    {
+        foreach (var set in sets)
+        {
+            if (await storage.EvaluationSets.GetAsync(AdapterId.Parse(set.Set), caller, cancellationToken) is null)
+                return false;
+        }
+
+        return true;
+    }
+
     public static EvaluationSetView View(this EvaluationSetRecord set) =>
         new(set.Id.ToString(), set.Private, set.Listed, set.Main!.View(set.Id), set.CreatedAt, set.UpdatedAt);
 

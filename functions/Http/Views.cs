@@ -1,7 +1,9 @@
 using System.Text.Json;
 using Marketplace.Core;
 using Marketplace.Core.Api;
+using Marketplace.Functions.EvaluationSets;
 using Marketplace.Storage;
+using Marketplace.Storage.Jobs;
 
 namespace Marketplace.Functions.Http;
 
@@ -34,7 +36,8 @@ internal static class Views
                     seen.Add(new LineageParentView(new VersionReference(parent.Adapter.ToString(), parent.Number, parent.VersionId), parent.Weight, parent.Role));
             }
 
-            lineage = new LineageView(stored.Method, seen, seen.Count == stored.Parents.Length ? stored.RecipeJson : null, stored.Kernel);
+            var all = seen.Count == stored.Parents.Length && await SetLookup.SeesAllAsync(storage, caller, CompositionPart.SetsOf(stored), cancellationToken);
+            lineage = new LineageView(stored.Method, seen, all ? stored.RecipeJson : null, stored.Kernel);
         }
 
         return new VersionView(

@@ -158,6 +158,9 @@ public enum JobKind
 
     /// <summary>Adapters scored on sets.</summary>
     Evaluation,
+
+    /// <summary>N adapters to one, as examples teach.</summary>
+    Composition,
 }
 
 /// <summary>How much of a job is done.</summary>

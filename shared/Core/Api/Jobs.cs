@@ -41,7 +41,7 @@ public sealed record SubtractionRequest(
 
 /// <summary>A job.</summary>
 /// <param name="JobId">Keyed hash of the canonical request: asking twice is asking once.</param>
-/// <param name="Kind">merge, subtraction, clustering, subtractionBatch or libraryBuild.</param>
+/// <param name="Kind">merge, subtraction, clustering, subtractionBatch, libraryBuild, routerExport, evaluation or composition.</param>
 /// <param name="Status">queued, running, succeeded, failed or cancelled.</param>
 /// <param name="Attempt">1 for the first; asking again after a failure starts the next.</param>
 /// <param name="Sequence">Grows with every change; the id of the server-sent event.</param>
@@ -65,7 +65,7 @@ public sealed record JobView(
 /// <param name="EtaSeconds">Estimated seconds to go.</param>
 public sealed record JobProgressView(int Done, int Total, string? Current, double? EtaSeconds);
 
-/// <summary>Result of a merge or a subtraction.</summary>
+/// <summary>Result of a merge, a subtraction or a composition.</summary>
 /// <param name="Version">The version that was published.</param>
 /// <param name="Rank">Rank of the factors as exported.</param>
 /// <param name="Modules">Number of modules.</param>
@@ -73,9 +73,10 @@ public sealed record JobProgressView(int Done, int Total, string? Current, doubl
 /// <param name="NotMerged">Tensors of the inputs that have no place in the result, as <c>adapter: tensor</c>.</param>
 /// <param name="Seconds">Time of the computation.</param>
 /// <param name="Folded">Inputs whose DoRA magnitudes were folded into plain factors, and what that discarded; absent where none were.</param>
+/// <param name="Learned">What learning came to, of a composition.</param>
 public sealed record DerivedResult(
     VersionReference Version, int Rank, int Modules, double RelativeDiscarded, IReadOnlyList<string> NotMerged, double Seconds,
-    IReadOnlyList<string>? Folded = null);
+    IReadOnlyList<string>? Folded = null, CompositionSummary? Learned = null);
 
 /// <summary>Result of a clustering.</summary>
 /// <param name="SnapshotId">The snapshot, at /api/v1/clusterings/{id}.</param>

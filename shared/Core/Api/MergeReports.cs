@@ -7,7 +7,7 @@ namespace Marketplace.Core.Api;
 /// the digest of the recipe, the ranks that went in and what was general are absent.
 /// </summary>
 /// <param name="Method">The outermost method.</param>
-/// <param name="RecipeDigest">SHA-256 over the canonical computation: equal digests are equal merges of equal bytes.</param>
+/// <param name="RecipeDigest">SHA-256 over the canonical computation: equal digests are equal merges of equal bytes. Absent where the combination was learned.</param>
 /// <param name="Kernel">Version, device kind and instruction set of the kernels; absent where the functions computed.</param>
 /// <param name="Parents">What each parent has to do with the result.</param>
 /// <param name="Rank">The largest rank of a module of the result.</param>
@@ -18,9 +18,10 @@ namespace Marketplace.Core.Api;
 /// <param name="PeakMemoryBytes">Most memory that the process has held since it started.</param>
 /// <param name="Modules">Each module, in ordinal order.</param>
 /// <param name="General">How much of the target was general, over all modules, where general knowledge was subtracted.</param>
+/// <param name="Learned">How the combination was learned, for whoever sees the sets that it was learned from.</param>
 public sealed record MergeReportView(
     string Method, string? RecipeDigest, string? Kernel, IReadOnlyList<MergeParentView> Parents, int Rank, double Norm, double DiscardedNorm,
-    double RelativeDiscarded, double Seconds, long PeakMemoryBytes, IReadOnlyList<MergedModuleView> Modules, GeneralKnowledge? General = null);
+    double RelativeDiscarded, double Seconds, long PeakMemoryBytes, IReadOnlyList<MergedModuleView> Modules, GeneralKnowledge? General = null, CompositionReport? Learned = null);
 
 /// <summary>A parent of a merge.</summary>
 /// <param name="Versions">The version; several where they have the same bytes, and so count as one input.</param>

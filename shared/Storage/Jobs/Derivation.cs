@@ -39,9 +39,11 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
     /// <param name="compute">Computes the modules.</param>
     /// <param name="progress">Takes the number of modules done.</param>
     /// <param name="cancellationToken">Stops.</param>
+    /// <param name="learned">Asked after the computation what it has learned.</param>
     /// <exception cref="JobFailureException">The inputs can't be combined, or the result fails its checks.</exception>
     public async Task<DerivedResult> DeriveAsync(
-        DerivationRequest request, string owner, string key, string? kernel, ModuleComputation compute, JobProgressReporter progress, CancellationToken cancellationToken)
+        DerivationRequest request, string owner, string key, string? kernel, ModuleComputation compute, JobProgressReporter progress, CancellationToken cancellationToken,
+        Func<LearnedComposition?>? learned = null)
     {
         var started = Stopwatch.GetTimestamp();
         using var scratch = new ScratchFolder();
@@ -50,14 +52,14 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         var report = new MergeReport(made.Modules, plan.NotMerged);
         var computedBy = folded.Weights is null ? kernel : $"{kernel} base-weights-{folded.Weights}";
         // Before the version, which must not be without it; a repeated delivery writes it again.
-        await storage.Reports.PutMergeAsync(key, MergeReports.ToJson(request, graph, report, computedBy, Stopwatch.GetElapsedTime(started)), cancellationToken);
-        var version = await PublishAsync(request, owner, key, computedBy, scratch.Path, cancellationToken);
+        await storage.Reports.PutMergeAsync(key, MergeReports.ToJson(request, graph, report, computedBy, Stopwatch.GetElapsedTime(started), learned?.Invoke()?.Report), cancellationToken);
+        var version = await PublishAsync(request, owner, key, computedBy, scratch.Path, learned?.Invoke(), cancellationToken);
 
         var notMerged = plan.NotMerged.SelectMany((tensors, input) => tensors.Select(t => $"{graph.Leaves[input]}: {t}"));
         return new DerivedResult(
             new VersionReference(version.Adapter.ToString(), version.Number, version.Id), made.Export.Report.Rank, made.Export.Report.Modules,
             report.RelativeDiscarded, [.. notMerged], Math.Round(Stopwatch.GetElapsedTime(started).TotalSeconds, 3),
-            folded.Notes is [] ? null : folded.Notes);
+            folded.Notes is [] ? null : folded.Notes, learned?.Invoke() is { } composition ? CompositionSummary.Of(composition.Report) : null);
     }
 
     /// <summary>Computes what a recipe makes into a folder, as it would be published, and publishes nothing.</summary>
@@ -121,7 +123,7 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         new("self-check-failed", string.Join(' ', problems.Select(p => $"[{p.Code}] {p.Message}")));
 
     private async Task<VersionRecord> PublishAsync(
-        DerivationRequest request, string owner, string key, string? kernel, string folder, CancellationToken cancellationToken)
+        DerivationRequest request, string owner, string key, string? kernel, string folder, LearnedComposition? learned, CancellationToken cancellationToken)
     {
         string[] names = [RepositoryPath.Config, RepositoryPath.Weights];
         var report = AdapterValidator.Validate([.. names.Select(n => AdapterFile.FromFile(n, Path.Combine(folder, n)))]);
@@ -129,15 +131,15 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
             throw new JobFailureException("self-check-failed", string.Join(' ', report.Issues.Select(i => $"[{i.Code}] {i.Path}: {i.Message}")));
         await storage.Reports.PutAsync(key, report.ToJson(), cancellationToken);
 
-        var publication = new Publication(AdapterId.Parse(request.Output.Adapter), owner, request.Output.Private, key, Message: request.Recipe.Notes, Lineage: Lineage(request, kernel));
+        var publication = new Publication(AdapterId.Parse(request.Output.Adapter), owner, request.Output.Private, key, Message: request.Recipe.Notes, Lineage: Lineage(request, kernel, learned));
         ImmutableArray<string> warnings = [.. report.Issues.Where(i => i.Severity == IssueSeverity.Warning).Select(i => i.Code).Distinct()];
         return await publisher.PublishAsync(folder, report, warnings, publication, cancellationToken) is PublishOutcome.Published published
             ? published.Version
             : throw new JobFailureException("forbidden", $"The name '{request.Output.Adapter}' belongs to another account.");
     }
 
-    private static Lineage Lineage(DerivationRequest request, string? kernel) => new(
-        request.Recipe.Method,
-        [.. request.Inputs.Select(i => new LineageParent(AdapterId.Parse(i.Adapter), i.Number, i.VersionId, i.Weight, i.Role))],
+    private static Lineage Lineage(DerivationRequest request, string? kernel, LearnedComposition? learned) => new(
+        request.Method,
+        [.. request.Inputs.Select((input, i) => new LineageParent(AdapterId.Parse(input.Adapter), input.Number, input.VersionId, learned?.Weights[i] ?? input.Weight, input.Role))],
         request.ToJson(), kernel);
 }

@@ -13,8 +13,13 @@ namespace Marketplace.Storage.Jobs;
 /// <param name="Recipe">The recipe in canonical form, adapters named as <c>owner/name@number</c>.</param>
 /// <param name="Inputs">The versions that go in, each once, in the order in which the recipe names them.</param>
 /// <param name="BaseModel">The one base model they all belong to.</param>
-public sealed record DerivationRequest(MergeRecipe Recipe, ImmutableArray<ResolvedInput> Inputs, string BaseModel)
+/// <param name="Composition">How the inputs are combined, where that is learned; the recipe is then what learning starts from.</param>
+public sealed record DerivationRequest(MergeRecipe Recipe, ImmutableArray<ResolvedInput> Inputs, string BaseModel, CompositionPart? Composition = null)
 {
+    /// <summary>What lineages call the method.</summary>
+    [JsonIgnore]
+    public string Method => Composition?.Method ?? Recipe.Method;
+
     /// <summary><c>owner/name</c> of the result.</summary>
     [JsonIgnore]
     public OutputRequest Output => Recipe.Output!;

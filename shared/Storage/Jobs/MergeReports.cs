@@ -15,14 +15,15 @@ public static class MergeReports
     /// <param name="report">What became of it.</param>
     /// <param name="kernel">Who computed it.</param>
     /// <param name="elapsed">How long that took.</param>
-    public static string ToJson(DerivationRequest request, MergeGraph graph, MergeReport report, string? kernel, TimeSpan elapsed)
+    /// <param name="learned">What was learned before, where that was so.</param>
+    public static string ToJson(DerivationRequest request, MergeGraph graph, MergeReport report, string? kernel, TimeSpan elapsed, CompositionReport? learned = null)
     {
         // Cutting a rank is an orthogonal projection, so what is left follows from what was there and what is gone.
         double[] squared = [.. report.Modules.Select(m => Math.Max(0, (m.Norm * m.Norm) - (m.DiscardedNorm * m.DiscardedNorm)))];
         var view = new MergeReportView(
-            request.Recipe.Method, graph.RecipeDigest, kernel, [.. graph.Leaves.Select((leaf, index) => Parent(request, leaf, index, report, squared))],
+            request.Method, learned is null ? graph.RecipeDigest : null, kernel, [.. graph.Leaves.Select((leaf, index) => Parent(request, leaf, index, report, squared))],
             report.MaxRank, report.Norm, report.DiscardedNorm, report.RelativeDiscarded, Math.Round(elapsed.TotalSeconds, 3), PeakMemory(),
-            [.. report.Modules.Select(Module)], report.General);
+            [.. report.Modules.Select(Module)], report.General, learned);
         return JsonSerializer.Serialize(view, ApiJson.Options);
     }
 
@@ -41,6 +42,7 @@ public static class MergeReports
         {
             RecipeDigest = null,
             General = null,
+            Learned = null,
             Parents = [.. kept.Select(i => report.Parents[i] with { Versions = [.. report.Parents[i].Versions.Where(sees)] })],
             Modules = [.. report.Modules.Select(m => m with { RankIn = null, Crosstalk = null, General = null, Parents = [.. kept.Select(i => m.Parents[i])] })],
         };

@@ -62,6 +62,13 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
             await RefusedAsync(owner, HttpMethod.Post, "/merges", Merge("ann/x") with { Method = "ties-and-tails" }, "method");
             await RefusedAsync(owner, HttpMethod.Post, "/merges", Merge("ann/x") with { Energy = 2 }, "energy");
             await RefusedAsync(owner, HttpMethod.Post, "/merges", Merge("ann/x", "ann/one", "ann/absent"), "inputs[1].adapter");
+            var composition = new CompositionRequest("atlas", ["ann/one"], "ann/absent", new OutputRequest("ann/x"));
+            await RefusedAsync(owner, HttpMethod.Post, "/compositions", composition with { Method = "guess" }, "method");
+            await RefusedAsync(owner, HttpMethod.Post, "/compositions", composition with { Parameters = new Dictionary<string, RecipeValue> { ["epochs"] = RecipeValue.OverLayers(1, 2) } }, "parameters.epochs");
+            await RefusedAsync(owner, HttpMethod.Post, "/compositions", composition with { Parameters = new Dictionary<string, RecipeValue> { ["evaluations"] = 3 } }, "parameters.evaluations");
+            await RefusedAsync(owner, HttpMethod.Post, "/compositions", composition with { Inputs = [] }, "inputs");
+            await RefusedAsync(owner, HttpMethod.Post, "/compositions", composition with { Examples = 0 }, "examples");
+            await RefusedAsync(owner, HttpMethod.Post, "/compositions", composition, "training");
             await RefusedAsync(owner, HttpMethod.Post, "/compatibility", new CompatibilityRequest(["ann/one"]), "inputs");
             await RefusedAsync(owner, HttpMethod.Post, "/compatibility", new CompatibilityRequest([.. Enumerable.Repeat("ann/one", 33)]), "inputs");
             await RefusedAsync(owner, HttpMethod.Post, "/compatibility", new CompatibilityRequest(["ann/one", "ANN/one@1"]), "inputs");
