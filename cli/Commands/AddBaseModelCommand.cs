@@ -18,7 +18,7 @@ internal static class AddBaseModelCommand
 
     public static Command Create()
     {
-        var command = new Command("add", "Register a base model's files for everybody; needs an admin key") { Directory, Id, Message, NoLocalCheck };
+        var command = new Command("add", "Register a base model's files for everybody; needs an admin key, which a local stack's user has") { Directory, Id, Message, NoLocalCheck };
         command.Does(Run);
         return command;
     }
@@ -30,7 +30,7 @@ internal static class AddBaseModelCommand
         var folder = PublishFolder.OpenBaseModel(call.Get(Directory));
         if (!call.Get(NoLocalCheck))
             CheckLocally(folder);
-        var client = call.Connect();
+        var client = call.Connect(admin: true);
         call.Terminal.Say($"Registering {folder.Files.Count} files, {Units.Bytes(folder.TotalBytes)}, as {id}.");
         folder = await ProgressBars.Run(call.Terminal, bytes: true, bars => folder.Hash(bars.Add("hashing", folder.TotalBytes), ct));
         var (status, resumed) = await new AdapterPublisher(client, call.Terminal).Register(id, folder, call.Get(Message), ct);

@@ -33,7 +33,8 @@ internal sealed class Call(ParseResult arguments) : IDisposable
     }
 
     /// <summary>The service that the options, the environment or the running stack name.</summary>
-    public MarketplaceClient Connect()
+    /// <param name="admin">Whether what comes is for admins: with the local stack, whoever runs it is one.</param>
+    public MarketplaceClient Connect(bool admin = false)
     {
         if (client is not null)
             return client;
@@ -44,7 +45,7 @@ internal sealed class Call(ParseResult arguments) : IDisposable
             throw CliException.Usage($"'{url}' is not an address.", "Write it as http://127.0.0.1:8080.");
         Address = address;
         // The local key is for the local stack only; it is never sent elsewhere.
-        var key = First(Get(CommonOptions.Key), Environment.GetEnvironmentVariable("MARKETPLACE_KEY"), running is not null && address == new Uri(running.Url) ? running.Key : null);
+        var key = First(Get(CommonOptions.Key), Environment.GetEnvironmentVariable("MARKETPLACE_KEY"), running is not null && address == new Uri(running.Url) ? admin ? running.Admin : running.Key : null);
         return client = new MarketplaceClient(address, key);
     }
 

@@ -40,7 +40,7 @@ internal static class UpCommand
         try
         {
             await using var stack = await LocalStack.Start(new LocalStackOptions(data, logs, owner, call.Get(Port)), call.Terminal, closing.Token);
-            var running = new RunningStack(stack.Url.ToString(), stack.Key, Environment.ProcessId);
+            var running = new RunningStack(stack.Url.ToString(), stack.Key, Environment.ProcessId, stack.AdminKey);
             running.Save();
             try
             {

@@ -8,7 +8,8 @@ namespace Marketplace.Cli.Local;
 /// <param name="Url">Address of the service.</param>
 /// <param name="Key">API key of the user's account.</param>
 /// <param name="ProcessId">The process that runs it.</param>
-internal sealed record RunningStack(string Url, string Key, int ProcessId)
+/// <param name="Admin">Admin key, for what the operator of a local stack does: only the user who runs it can read this.</param>
+internal sealed record RunningStack(string Url, string Key, int ProcessId, string? Admin = null)
 {
     private static string FilePath => Path.Combine(StateFolder.Root, "running.json");
 

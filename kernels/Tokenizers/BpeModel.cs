@@ -29,16 +29,10 @@ internal sealed record BpeOptions
 /// Byte-pair encoding (Sennrich et al. 2016): characters are merged pair by pair, the pair of the lowest rank first and of equals the leftmost. A queue of pairs over a linked list makes that
 /// O(n log n) for pieces of any length.
 /// </summary>
-internal sealed class BpeModel(Vocabulary vocabulary, Dictionary<long, BpeModel.Merge> merges, BpeOptions options) : TokenModel(vocabulary)
+internal sealed class BpeModel(Vocabulary vocabulary, MergeTable merges, BpeOptions options) : TokenModel(vocabulary)
 {
     private readonly WordCache _cache = new();
     private readonly int[]? _bytes = options.FallsBackToBytes ? vocabulary.Bytes() : null;
-
-    /// <summary>What a pair of ids becomes, and how early.</summary>
-    internal readonly record struct Merge(int Rank, int Id);
-
-    /// <summary>The key of a pair of ids.</summary>
-    public static long Pair(int left, int right) => ((long)left << 32) | (uint)right;
 
     public override void Tokenize(ReadOnlySpan<char> piece, List<ModelToken> into)
     {
@@ -158,7 +152,7 @@ internal sealed class BpeModel(Vocabulary vocabulary, Dictionary<long, BpeModel.
                 continue;
             ref var right = ref symbols[left.Next];
             // Of a pair that has changed since it was queued there is a newer entry, or none.
-            if (!merges.TryGetValue(Pair(left.Token.Id, right.Token.Id), out var merge) || merge.Id != id)
+            if (!merges.TryFind(left.Token.Id, right.Token.Id, out _, out var becomes) || becomes != id)
                 continue;
             merged = true;
             left.Token = new(id, Math.Min(left.Token.Start, right.Token.Start), Math.Max(left.Token.End, right.Token.End));
@@ -180,8 +174,8 @@ internal sealed class BpeModel(Vocabulary vocabulary, Dictionary<long, BpeModel.
 
     private void Offer(Span<Symbol> symbols, int left, int right, ref MergeQueue queue)
     {
-        if (merges.TryGetValue(Pair(symbols[left].Token.Id, symbols[right].Token.Id), out var merge))
-            queue.Add(merge.Rank, left, merge.Id);
+        if (merges.TryFind(symbols[left].Token.Id, symbols[right].Token.Id, out var rank, out var id))
+            queue.Add(rank, left, id);
     }
 
     private struct Symbol

@@ -6,18 +6,25 @@ namespace Marketplace.Kernels.Tokenizers;
 /// <summary>A step from tokens back to text; what is left at the end is joined.</summary>
 internal abstract class Decoder
 {
+    /// <summary>How many times as long a text may become, at most.</summary>
+    public virtual double Growth => 1;
+
     public abstract List<string> Apply(List<string> tokens);
 }
 
 /// <summary>One after the other.</summary>
 internal sealed class DecoderSequence(IReadOnlyList<Decoder> steps) : Decoder
 {
+    public override double Growth => steps.Aggregate(1.0, (growth, step) => growth * step.Growth);
+
     public override List<string> Apply(List<string> tokens) => steps.Aggregate(tokens, (t, step) => step.Apply(t));
 }
 
 /// <summary>Each token by itself, given its place.</summary>
-internal sealed class TokenwiseDecoder(Func<string, int, int, string> decode) : Decoder
+internal sealed class TokenwiseDecoder(Func<string, int, int, string> decode, double growth = 1) : Decoder
 {
+    public override double Growth => growth;
+
     /// <summary>Visible spaces become spaces; in the first token they vanish where <paramref name="prepends"/> says that one was put in front.</summary>
     public static TokenwiseDecoder Metaspace(string replacement, bool prepends) =>
         new((token, index, _) => token.Replace(replacement, prepends && index == 0 ? "" : " ", StringComparison.Ordinal));
@@ -32,27 +39,31 @@ internal sealed class TokenwiseDecoder(Func<string, int, int, string> decode) : 
     });
 
     /// <summary>Matches become another text.</summary>
-    public static TokenwiseDecoder Replace(TextPattern pattern, string content) => new((token, _, _) =>
-    {
-        List<Match> matches = [];
-        pattern.Find(token, matches);
-        StringBuilder made = new();
-        var copied = 0;
-        foreach (var (start, end) in matches)
+    public static TokenwiseDecoder Replace(TextPattern pattern, string content) => new(
+        (token, _, _) =>
         {
-            made.Append(token, copied, start - copied).Append(content);
-            copied = end;
-        }
+            List<Match> matches = [];
+            pattern.Find(token, matches);
+            StringBuilder made = new();
+            var copied = 0;
+            foreach (var (start, end) in matches)
+            {
+                made.Append(token, copied, start - copied).Append(content);
+                copied = end;
+            }
 
-        return made.Append(token, copied, token.Length - copied).ToString();
-    });
+            return made.Append(token, copied, token.Length - copied).ToString();
+        },
+        pattern.Growth(content));
 
     /// <summary>A space in front of each token but the first, unless it continues a word.</summary>
-    public static TokenwiseDecoder WordPiece(string prefix, bool cleans) => new((token, index, _) =>
-    {
-        var word = index == 0 ? token : token.StartsWith(prefix, StringComparison.Ordinal) ? token[prefix.Length..] : " " + token;
-        return cleans ? Clean(word) : word;
-    });
+    public static TokenwiseDecoder WordPiece(string prefix, bool cleans) => new(
+        (token, index, _) =>
+        {
+            var word = index == 0 ? token : token.StartsWith(prefix, StringComparison.Ordinal) ? token[prefix.Length..] : " " + token;
+            return cleans ? Clean(word) : word;
+        },
+        2);
 
     /// <summary>The mark at the end of a word becomes a space.</summary>
     public static TokenwiseDecoder WordEnds(string suffix) =>

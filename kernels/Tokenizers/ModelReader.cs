@@ -57,7 +57,7 @@ internal static class ModelReader
         return id;
     }
 
-    private static Dictionary<long, BpeModel.Merge>? Merges(JsonPlace place, Vocabulary vocabulary, int prefix)
+    private static MergeTable? Merges(JsonPlace place, Vocabulary vocabulary, int prefix)
     {
         if (!place.IsArray || place.Element.GetArrayLength() > TokenizerLimits.Merges)
         {
@@ -65,7 +65,7 @@ internal static class ModelReader
             return null;
         }
 
-        Dictionary<long, BpeModel.Merge> merges = new(place.Element.GetArrayLength());
+        Dictionary<long, (int Rank, int Id)> merges = new(place.Element.GetArrayLength());
         var rank = 0;
         foreach (var item in place.Items())
         {
@@ -85,10 +85,10 @@ internal static class ModelReader
                 return null;
             }
 
-            merges[BpeModel.Pair(l, r)] = new(rank++, id);
+            merges[MergeTable.Pair(l, r)] = (rank++, id);
         }
 
-        return merges;
+        return new(merges);
     }
 
     private static (string Left, string Right)? Merge(JsonPlace item, out bool skipped)

@@ -5,33 +5,40 @@ namespace Marketplace.Kernels.Tokenizers;
 /// <summary>A step that rewrites text before it is split, keeping what each character came from.</summary>
 internal abstract class Normalizer
 {
+    /// <summary>How many times as long a text may become, at most. Sequences multiply, so that a short file could ask for any amount of memory.</summary>
+    public virtual double Growth => 1;
+
     public abstract AlignedText Apply(AlignedText text);
 }
 
 /// <summary>One after the other.</summary>
 internal sealed class NormalizerSequence(IReadOnlyList<Normalizer> steps) : Normalizer
 {
+    public override double Growth => steps.Aggregate(1.0, (growth, step) => growth * step.Growth);
+
     public override AlignedText Apply(AlignedText text) => steps.Aggregate(text, (t, step) => step.Apply(t));
 }
 
 /// <summary>Each character by itself: kept, left out, or replaced by characters that stand for the same input.</summary>
-internal sealed class CharacterNormalizer(CharacterNormalizer.Rewrite rewrite) : Normalizer
+internal sealed class CharacterNormalizer(CharacterNormalizer.Rewrite rewrite, double growth = 1) : Normalizer
 {
     /// <summary>Writes what a character becomes and says how many code units that is; -1 leaves it as it is.</summary>
     public delegate int Rewrite(Rune rune, Span<char> into);
 
     /// <summary>Lower case by the full mapping, whose one exception to the simple one is İ.</summary>
-    public static CharacterNormalizer Lowercase { get; } = new((rune, into) =>
-    {
-        if (rune.Value is 0x130)
+    public static CharacterNormalizer Lowercase { get; } = new(
+        (rune, into) =>
         {
-            "i\u0307".CopyTo(into);
-            return 2;
-        }
+            if (rune.Value is 0x130)
+            {
+                "i\u0307".CopyTo(into);
+                return 2;
+            }
 
-        var lower = Rune.ToLowerInvariant(rune);
-        return lower == rune ? -1 : lower.EncodeToUtf16(into);
-    });
+            var lower = Rune.ToLowerInvariant(rune);
+            return lower == rune ? -1 : lower.EncodeToUtf16(into);
+        },
+        2);
 
     /// <summary>Leaves out combining marks.</summary>
     public static CharacterNormalizer StripAccents { get; } = new((rune, _) => Characters.IsMark(rune) ? 0 : -1);
@@ -50,6 +57,8 @@ internal sealed class CharacterNormalizer(CharacterNormalizer.Rewrite rewrite) :
                 return -1;
         }
     });
+
+    public override double Growth => growth;
 
     public override AlignedText Apply(AlignedText text)
     {
@@ -94,6 +103,8 @@ internal sealed class StripNormalizer(bool left, bool right) : Normalizer
 /// <summary>A text in front of whatever is not empty; it stands for the first character.</summary>
 internal sealed class PrependNormalizer(string prefix) : Normalizer
 {
+    public override double Growth => 1 + prefix.Length;
+
     public override AlignedText Apply(AlignedText text) => Prepend(text, prefix);
 
     public static AlignedText Prepend(AlignedText text, string prefix)
@@ -110,6 +121,8 @@ internal sealed class PrependNormalizer(string prefix) : Normalizer
 /// <summary>Another text for each match of a pattern; it stands for the last character that was matched.</summary>
 internal sealed class ReplaceNormalizer(TextPattern pattern, string content) : Normalizer
 {
+    public override double Growth => pattern.Growth(content);
+
     public override AlignedText Apply(AlignedText text)
     {
         List<Match> matches = [];
@@ -133,6 +146,8 @@ internal sealed class ReplaceNormalizer(TextPattern pattern, string content) : N
 /// <summary>Every byte of UTF-8 as its letter.</summary>
 internal sealed class ByteLevelNormalizer : Normalizer
 {
+    public override double Growth => 3;
+
     public override AlignedText Apply(AlignedText text)
     {
         var made = new AlignedBuilder(text, text.Text.Length * 2);

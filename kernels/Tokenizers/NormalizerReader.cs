@@ -117,6 +117,13 @@ internal static class Parts
         return null;
     }
 
+    /// <summary>Adds a problem where a text could grow out of bounds.</summary>
+    public static void Limit(JsonPlace place, double? growth)
+    {
+        if (growth > TokenizerLimits.Growth)
+            place.Fail(TokenizerProblems.LimitExceeded, $"These steps together could make a text more than {TokenizerLimits.Growth} times as long.");
+    }
+
     /// <summary>One of the names of an enumeration.</summary>
     public static T? OneOf<T>(JsonPlace place, T? absent, params ReadOnlySpan<(string Name, T Value)> choices) where T : struct
     {

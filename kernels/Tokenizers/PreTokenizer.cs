@@ -6,6 +6,9 @@ internal abstract class PreTokenizer
     /// <summary>Whether it asks where in the input a piece begins, so that ranges have to be kept.</summary>
     public virtual bool AsksForPlaces => false;
 
+    /// <summary>How many times as long a text may become, at most.</summary>
+    public virtual double Growth => 1;
+
     public abstract void Apply(Pieces pieces);
 }
 
@@ -13,6 +16,8 @@ internal abstract class PreTokenizer
 internal sealed class PreTokenizerSequence(IReadOnlyList<PreTokenizer> steps) : PreTokenizer
 {
     public override bool AsksForPlaces => steps.Any(s => s.AsksForPlaces);
+
+    public override double Growth => steps.Aggregate(1.0, (growth, step) => growth * step.Growth);
 
     public override void Apply(Pieces pieces)
     {
@@ -71,6 +76,9 @@ internal sealed class ByteLevelPreTokenizer(bool addsSpace, bool splits) : PreTo
     private static readonly RegexPattern Gpt2 =
         RegexPattern.TryCreate(@"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+", out var reason) ?? throw new InvalidOperationException(reason);
 
+    // A space before each piece, and three bytes for each code unit.
+    public override double Growth => addsSpace ? 6 : 3;
+
     public override void Apply(Pieces pieces)
     {
         if (addsSpace)
@@ -105,6 +113,8 @@ internal sealed class MetaspacePreTokenizer(string replacement, PrependScheme sc
     private readonly LiteralPattern _pattern = new(replacement);
 
     public override bool AsksForPlaces => scheme is PrependScheme.First;
+
+    public override double Growth => 1 + replacement.Length;
 
     public override void Apply(Pieces pieces)
     {

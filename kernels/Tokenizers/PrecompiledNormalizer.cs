@@ -32,6 +32,8 @@ internal sealed class PrecompiledNormalizer : Normalizer
         return System.Text.Unicode.Utf8.IsValid(replacements) ? new(trie, replacements) : null;
     }
 
+    public override double Growth => 1 + Encoding.UTF8.GetString(_replacements).Split('\0').Max(r => r.Length);
+
     public override AlignedText Apply(AlignedText text)
     {
         List<UnicodeForm.Part> parts = new(text.Text.Length);

@@ -12,11 +12,16 @@ internal abstract class TextPattern
 {
     /// <summary>Adds the matches from left to right, which don't overlap.</summary>
     public abstract void Find(ReadOnlySpan<char> text, List<Match> into);
+
+    /// <summary>How many times as long a text becomes at most when matches are replaced: an empty one may lie before every character.</summary>
+    public virtual double Growth(string content) => 1 + content.Length;
 }
 
 /// <summary>A fixed text.</summary>
 internal sealed class LiteralPattern(string literal) : TextPattern
 {
+    public override double Growth(string content) => Math.Max(1, (double)content.Length / literal.Length);
+
     public override void Find(ReadOnlySpan<char> text, List<Match> into)
     {
         for (var from = 0; from <= text.Length - literal.Length;)

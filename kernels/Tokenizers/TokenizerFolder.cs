@@ -47,6 +47,9 @@ internal static class TokenizerFolder
         var preTokenizer = PreTokenizerReader.Read(file.Member("pre_tokenizer"));
         var postProcessor = PostProcessorReader.Read(file.Member("post_processor"));
         var decoder = DecoderReader.Read(file.Member("decoder"));
+        Parts.Limit(file.Member("normalizer"), normalizer?.Growth);
+        Parts.Limit(file.Member("pre_tokenizer"), preTokenizer?.Growth);
+        Parts.Limit(file.Member("decoder"), decoder?.Growth);
         if (file.Member("model").IsNull)
             file.Member("model").Fail(TokenizerProblems.FieldMissing, "Here should be a model.");
         if (file.Member("model").IsNull || ModelReader.Read(file.Member("model")) is not { } model)

@@ -82,6 +82,9 @@ public static class TokenizerLimits
     /// <summary>Parts in one sequence, and sequences inside one another.</summary>
     public const int Parts = 64;
 
+    /// <summary>How many times as long a text may become by all normalizers, by all pre-tokenizers and by all decoders.</summary>
+    public const double Growth = 1024;
+
     /// <summary>How long one match of a backtracking expression may take before it counts as an attack.</summary>
     public static TimeSpan MatchTime { get; } = TimeSpan.FromSeconds(5);
 }

@@ -11,6 +11,9 @@ internal sealed class UnicodeForm(bool compatible, bool composes) : Normalizer
     // Characters below this are in the form already, whatever follows them: marks begin at U+0300, compatibility characters at U+00A0, decomposable ones at U+00C0.
     private readonly char _stable = composes && !compatible ? '\u0300' : compatible ? '\u00A0' : '\u00C0';
 
+    // The longest decompositions are those of U+1F82 and others, and of U+FDFA.
+    public override double Growth => compatible ? 18 : 4;
+
     public override AlignedText Apply(AlignedText text)
     {
         if (!text.Text.AsSpan().ContainsAnyInRange(_stable, '\uFFFF'))

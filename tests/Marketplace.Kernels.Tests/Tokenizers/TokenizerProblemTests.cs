@@ -53,8 +53,11 @@ public class TokenizerProblemTests
         }),
         (LimitExceeded, "added_tokens[2]", Gpt2, j => Add(j, new JsonObject { ["id"] = 758, ["content"] = new string('x', 1025), ["special"] = true })),
         (LimitExceeded, "model.vocab", Gpt2, j => j["model"]!["vocab"]![new string('x', 4097)] = 758),
+        (LimitExceeded, "normalizer", Gpt2, j => j["normalizer"] = Often("Sequence", "normalizers", new() { ["type"] = "Replace", ["pattern"] = new JsonObject { ["String"] = "a" }, ["content"] = "aa" })),
+        (LimitExceeded, "pre_tokenizer", Gpt2, j => j["pre_tokenizer"] = Often("Sequence", "pretokenizers", new() { ["type"] = "ByteLevel", ["add_prefix_space"] = false })),
+        (LimitExceeded, "decoder", Gpt2, j => j["decoder"] = Often("Sequence", "decoders", new() { ["type"] = "Replace", ["pattern"] = new JsonObject { ["Regex"] = "a*" }, ["content"] = "aa" })),
         (LimitExceeded, "normalizer.normalizers[64]", Gpt2, j => j["normalizer"] =
-            new JsonObject { ["type"] = "Sequence", ["normalizers"] = new JsonArray([.. Enumerable.Range(0, 65).Select(_ => (JsonNode)Part("NFC"))]) }),
+            new JsonObject { ["type"] = "Sequence", ["normalizers"] = new JsonArray([.. Enumerable.Range(0, 65).Select(_ => (JsonNode)Part("Nmt"))]) }),
     ];
 
     public static TheoryData<int> Indices => [.. Enumerable.Range(0, Cases.Length)];
@@ -120,6 +123,9 @@ public class TokenizerProblemTests
     }
 
     private static JsonObject Part(string type) => new() { ["type"] = type };
+
+    private static JsonObject Often(string type, string field, JsonObject part) =>
+        new() { ["type"] = type, [field] = new JsonArray([.. Enumerable.Range(0, 20).Select(_ => part.DeepClone())]) };
 
     private static JsonObject With(string type, string field, string value) => new() { ["type"] = type, [field] = value };
 

@@ -1,4 +1,5 @@
 using Marketplace.Core.Api;
+using Marketplace.Core.Evaluation;
 using Marketplace.Core.Merges;
 using Marketplace.Functions;
 using Marketplace.Tests.Support;
@@ -127,6 +128,11 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
         new("GetLeaderboard", "set", HttpMethod.Get, s => $"/leaderboards?baseModel={PrivacyWorld.Base}&set={s}"),
         new("GetLeaderboard", "set", HttpMethod.Get, s => $"/leaderboards?baseModel={PrivacyWorld.Base}&set={s}@1&metric=none"),
         new("GetLeaderboard", "base", HttpMethod.Get, b => $"/leaderboards?baseModel={Uri.EscapeDataString(b)}&set=ann/open-set"),
+        new("RequestEvaluation", "set", HttpMethod.Post, _ => "/evaluations", s => new EvaluationRequest([s], [new AdapterSubject("eve/open-3")])),
+        new("RequestEvaluation", "adapter", HttpMethod.Post, _ => "/evaluations", a => new EvaluationRequest(["ann/open-set"], [new AdapterSubject(a)])),
+        new("RequestEvaluation", "adapter", HttpMethod.Post, _ => "/evaluations", a => new EvaluationRequest(["ann/open-set"], [new RecipeSubject(new("linear", [new(a)]))])),
+        new("RequestEvaluation", "base", HttpMethod.Post, _ => "/evaluations", b => new EvaluationRequest(["ann/open-set"], [new BaseSubject()], BaseModel: b)),
+        new("RequestEvaluation", "base", HttpMethod.Post, _ => "/evaluations", b => new EvaluationRequest(["ann/open-set"], Library: new(b, "mine"))),
         new("GetEvaluation", "evaluation", HttpMethod.Get, e => $"/evaluations/{e}"),
         new("DownloadPredictions", "evaluation", HttpMethod.Get, e => $"/evaluations/{e}/predictions"),
         new("CompareEvaluations", "evaluation", HttpMethod.Post, _ => "/evaluations/compare", e => new CompareEvaluationsRequest([e, new('9', 64)])),
