@@ -95,7 +95,7 @@ internal sealed class EvaluationRun(
         await Parallel.ForAsync(0, rows.Length, new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = ct }, async (i, stop) =>
         {
             var (subject, set) = (i / sets.Count, i % sets.Count);
-            if (refused.ContainsKey(subject) || await storage.EvaluationResults.GetAsync(Key(subject, set).Id, stop) is not { } result)
+            if (await storage.EvaluationResults.GetAsync(Key(subject, set).Id, stop) is not { } result)
                 return;
             var score = result.Scores.First(s => s.Metric == sets[set].Header.Metric);
             rows[i] = new(result.Id, request.Subjects[subject].Label, $"{request.Sets[set].Set}@{request.Sets[set].Number}", score.Metric, score.Value, score.Low, score.High, result.Items);
