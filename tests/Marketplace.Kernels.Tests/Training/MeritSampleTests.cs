@@ -36,7 +36,7 @@ public sealed class MeritSampleTests
         Assert.True(ActiveAdapters.TryLoad(opened, [.. experts.Select(e => (e, 1.0 / experts.Length))], out var merged, out _));
         Holds("uniform merge", merged!);
         Assert.True(RouterPlan.TryCreate(names, experts, null, [], new(2), out var plan, out _));
-        Assert.True(ActiveAdapters.TryLoad(opened, plan!.Compute(), plan, out var routed, out _));
+        Assert.True(ActiveAdapters.TryLoad(opened, plan!.Compute(TestContext.Current.CancellationToken), plan, out var routed, out _));
         Holds("Arrow, top 2", routed!);
         foreach (var expert in experts)
             expert.Dispose();
