@@ -1,7 +1,7 @@
 using Marketplace.Core;
+using Marketplace.Core.Composition;
 using Marketplace.Core.Formats;
 using Marketplace.Core.Merges;
-using Marketplace.Core.Composition;
 using Marketplace.Kernels.Merges;
 using Marketplace.Kernels.Models;
 using Marketplace.Storage.Jobs;
