@@ -66,7 +66,7 @@ public sealed class TrainingTests : IDisposable
 
         // A head of 0.02 leaves logits of little spread, whatever the adapter does: a tenth is much.
         Assert.True(last < 0.9 * first, $"{first} → {last}");
-        Assert.All(before, p => Assert.True(torch.equal(p.Value, model.Parameters[p.Key]).ToBoolean()));
+        Assert.All(before, p => Assert.True(torch.equal(p.Value, model.Parameters[p.Key]).all().ToBoolean()));
     }
 
     [Fact]
