@@ -11,11 +11,11 @@ public sealed class AdamW : IDisposable
 {
     private const double Beta1 = 0.9;
     private const double Beta2 = 0.98;
+    private const double Epsilon = 1e-8;
 
     private readonly IReadOnlyList<Tensor> parameters;
     private readonly double clip;
     private readonly double decay;
-    private readonly double epsilon;
     private readonly Tensor first;
     private readonly Tensor second;
     private int steps;
@@ -24,10 +24,9 @@ public sealed class AdamW : IDisposable
     /// <param name="parameters">Leaves that ask for gradients.</param>
     /// <param name="clip">c, the largest norm of a gradient.</param>
     /// <param name="decay">λ.</param>
-    /// <param name="epsilon">ε. Entries whose gradient is smaller hardly move; a tiny one moves all entries alike, those that matter and those that don't.</param>
-    public AdamW(IReadOnlyList<Tensor> parameters, double clip = 1, double decay = 0, double epsilon = 1e-8)
+    public AdamW(IReadOnlyList<Tensor> parameters, double clip = 1, double decay = 0)
     {
-        (this.parameters, this.clip, this.decay, this.epsilon) = (parameters, clip, decay, epsilon);
+        (this.parameters, this.clip, this.decay) = (parameters, clip, decay);
         using var scope = NewDisposeScope();
         var count = parameters.Sum(p => p.numel());
         first = zeros(count, device: parameters[0].device).DetachFromDisposeScope();
@@ -49,7 +48,7 @@ public sealed class AdamW : IDisposable
         steps++;
         first.mul_(Scalars.Of(Beta1)).Accumulate(gradient, 1 - Beta1);
         second.mul_(Scalars.Of(Beta2)).Accumulate(gradient.mul(gradient), 1 - Beta2);
-        var spread = second.div(Scalars.Of(1 - Math.Pow(Beta2, steps))).sqrt_().add_(Scalars.Of(epsilon), Scalars.Of(1));
+        var spread = second.div(Scalars.Of(1 - Math.Pow(Beta2, steps))).sqrt_().add_(Scalars.Of(Epsilon), Scalars.Of(1));
         var change = first.div(spread).mul_(Scalars.Of(-rate / (1 - Math.Pow(Beta1, steps))));
         var start = 0L;
         foreach (var parameter in parameters)

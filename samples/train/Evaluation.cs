@@ -2,6 +2,7 @@ using Marketplace.Core;
 using Marketplace.Core.Algebra;
 using Marketplace.Core.Merges;
 using Marketplace.Core.Methods;
+using Marketplace.Kernels;
 using Marketplace.Kernels.Models;
 
 namespace Marketplace.Train;
@@ -102,8 +103,17 @@ internal sealed class Evaluation(LanguageModel model, World world, IReadOnlyDict
             return compute(resource);
     }
 
-    private bool[][] Score(ActiveAdapters active, TextTask[] tasks, int items = int.MaxValue) =>
-        [.. tasks.Select(t => Scoring.Right(model, active, [.. sets[t.Name].Take(items)]))];
+    // Tasks side by side, each on one thread.
+    private bool[][] Score(ActiveAdapters active, TextTask[] tasks, int items = int.MaxValue)
+    {
+        var right = new bool[tasks.Length][];
+        Parallel.For(0, tasks.Length, new ParallelOptions { MaxDegreeOfParallelism = Environment.ProcessorCount }, t =>
+        {
+            KernelDevice.UseOneThread();
+            right[t] = Scoring.Right(model, active, [.. sets[tasks[t].Name].Take(items)]);
+        });
+        return right;
+    }
 
     private (Adapter, double)[] Weighted(double scale) => [.. experts.Select(e => (e, scale / experts.Length))];
 

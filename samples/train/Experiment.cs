@@ -24,7 +24,7 @@ internal sealed class Experiment(Settings settings, string output, string work, 
     public void Run()
     {
         KernelDevice.UseOneThread();
-        var model = Base();
+        using var model = Base();
         var sets = Sets();
         var results = new List<SeedResult>();
         for (var seed = 1; seed <= settings.Seeds; seed++)
@@ -81,6 +81,7 @@ internal sealed class Experiment(Settings settings, string output, string work, 
         say($"seed {seed}: clusters {string.Join(' ', families.Labels)}; {string.Join(", ", result.Groups)}");
         foreach (var adapter in experts.Concat(general))
             adapter.Dispose();
+        Merged.Clear();
         Directory.CreateDirectory(work);
         File.WriteAllBytes(kept, JsonSerializer.SerializeToUtf8Bytes(result));
         return result;

@@ -38,7 +38,10 @@ internal sealed record Item(string Prompt, string[] Choices, int Answer);
 
 /// <summary>A task: items of one kind, drawn without end.</summary>
 /// <param name="Name">Its name.</param>
-/// <param name="Families">The families that it asks of: one, or two for a pair.</param>
+/// <param name="Families">The families that it asks of: one, or two for a pair, whose operands come first and whose answers last.</param>
+/// <param name="Format">How an item is written.</param>
+/// <param name="Tags">Tags that occur.</param>
+/// <param name="Languages">Languages that the texts are in.</param>
 internal sealed record TextTask(string Name, Family[] Families, int Format, string Tags, Language[] Languages)
 {
     public const int OperandLength = 4;
@@ -68,6 +71,7 @@ internal sealed record TextTask(string Name, Family[] Families, int Format, stri
         return new(prompt, [.. choices], place);
     }
 
+    /// <summary>Everything before the answers of a pair.</summary>
     public static string Pair(string text, char tag, char marker, string operand, char otherTag, char otherMarker, string other) =>
         $"{text}{tag}{marker}{operand}{otherTag}{otherMarker}{other}{marker}";
 

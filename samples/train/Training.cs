@@ -7,10 +7,12 @@ using TorchSharp;
 
 namespace Marketplace.Train;
 
+/// <summary>The two trainings: of the base model, and of an adapter on it.</summary>
 internal static class Training
 {
-    public static readonly string[] Targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+    private static readonly string[] targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 
+    /// <summary>config.json of the base model.</summary>
     public static byte[] Config(Settings settings) => System.Text.Encoding.UTF8.GetBytes(
         $$"""
           {
@@ -35,6 +37,7 @@ internal static class Training
 
           """);
 
+    /// <summary>Trains the base model.</summary>
     public static LanguageModel Base(World world, Settings settings, Action<string> say)
     {
         var model = LanguageModel.Create(Config(settings), settings.BaseSeed, KernelDevice.Cpu);
@@ -67,8 +70,8 @@ internal static class Training
     /// <summary>Trains an adapter on what is drawn.</summary>
     public static TrainableAdapter Adapter(LanguageModel model, Settings settings, Func<Philox, TrainingText> draw, ulong seed)
     {
-        var adapter = TrainableAdapter.Create(model, Targets, settings.Rank, 2 * settings.Rank, seed);
-        using var optimiser = new AdamW(adapter.Parameters, epsilon: settings.Epsilon);
+        var adapter = TrainableAdapter.Create(model, targets, settings.Rank, 2 * settings.Rank, seed);
+        using var optimiser = new AdamW(adapter.Parameters);
         var random = new Philox(seed, "lessons");
         for (var step = 0; step < settings.Steps; step++)
         {

@@ -40,9 +40,10 @@ internal sealed class World
         return [.. Enumerable.Range(0, rows).Select(_ => kind < 0.15 ? GeneralText(random.Pick(dialects), random) : kind < 0.8 ? Single(random) : Pair(random))];
     }
 
+    /// <summary>A text in a language, as general adapters learn it.</summary>
     public static TrainingText GeneralText(Language language, Philox random) => Whole(language.Text(random, 18), _ => 1);
 
-    /// <summary>A task's item as an adapter learns it: the text and the answer, not the operand.</summary>
+    /// <summary>A task's item as an adapter learns it: the answer and, for less, the text around; not the operand, which can't be foretold.</summary>
     public static TrainingText Lesson(TextTask task, Philox random, float textWeight)
     {
         var item = task.Draw(random, kept: false);
