@@ -18,10 +18,10 @@ internal static class EvaluationTable
         var sets = result.Rows.Select(r => r.Set).Distinct().ToList();
         var metrics = sets.ToDictionary(s => s, s => ApiJson.Name(result.Rows.First(r => r.Set == s).Metric));
         var table = Tables.Create(["subject", .. sets.Select(s => $"{s} {metrics[s]}")]);
-        foreach (var subject in result.Rows.GroupBy(r => r.Subject))
+        foreach (var subject in result.Rows.GroupBy(r => r.Index))
         {
             var cells = subject.ToLookup(r => r.Set);
-            table.Row([subject.Key, .. sets.Select(s => cells[s].FirstOrDefault() is { } r ? $"{Units.Number(r.Value)} [{Units.Number(r.Low)}, {Units.Number(r.High)}]" : "")]);
+            table.Row([subject.First().Subject, .. sets.Select(s => cells[s].FirstOrDefault() is { } r ? $"{Units.Number(r.Value)} [{Units.Number(r.Low)}, {Units.Number(r.High)}]" : "")]);
         }
 
         console.Write(table);

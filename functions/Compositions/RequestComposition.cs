@@ -28,7 +28,11 @@ public static class RequestComposition
             return Problems.InvalidRequest("examples", "At least one example is needed.");
         var recipe = settings.Recipe([.. request.Inputs.Select(i => new RecipeInput(i))]) with
         {
-            Output = request.Output, Rank = request.Rank, Energy = request.Energy, Dtype = request.Dtype, Notes = request.Notes,
+            Output = request.Output,
+            Rank = request.Rank,
+            Energy = request.Energy,
+            Dtype = request.Dtype,
+            Notes = request.Notes,
         };
         if (DerivationRequests.Check(requester, recipe) is { } problem)
             return problem;

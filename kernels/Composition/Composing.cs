@@ -1,10 +1,10 @@
 using System.Collections.Immutable;
 using Marketplace.Core;
-using Algebra = Marketplace.Core.Algebra;
 using Marketplace.Core.Composition;
 using Marketplace.Core.Formats;
 using Marketplace.Core.Merges;
 using Marketplace.Kernels.Models;
+using Algebra = Marketplace.Core.Algebra;
 
 namespace Marketplace.Kernels.Composition;
 

@@ -36,12 +36,19 @@ public sealed class CompositionJobs(MarketplaceStorage storage, BaseModelFiles m
         {
             var tables = Learn(request, settings, training, validation, local, plan, inputs, reporter, out learned, stop);
             return TorchMerge.Run(
-                Composing.Learned(plan, settings, tables), inputs, resources, p => reporter.Report(p.Done, p.Total, p.Module, LearningShare + ((1 - LearningShare) * p.Share)), stop);
+                settings.SearchesRecipe ? RecipeSearch.With(plan, tables[""].Values) : Composing.Learned(plan, settings, tables), inputs, resources, p => reporter.Report(p.Done, p.Total, p.Module, LearningShare + ((1 - LearningShare) * p.Share)), stop);
         }
 
         var kernel = $"{KernelIdentity.Of(resources.Device)} base-weights-{local.Digest.Hex[..16]}";
-        var result = await derivation.DeriveAsync(request, job.Owner, job.Id, kernel, Compute, progress, cancellation, () => learned);
-        return JsonSerializer.Serialize(result, ApiJson.Options);
+        try
+        {
+            var result = await derivation.DeriveAsync(request, job.Owner, job.Id, kernel, Compute, progress, cancellation, () => learned);
+            return JsonSerializer.Serialize(result, ApiJson.Options);
+        }
+        catch (MergeMemoryException e)
+        {
+            throw new JobFailureException("memory-budget", e.Message);
+        }
     }
 
     private SortedDictionary<string, Matrix> Learn(
@@ -51,25 +58,32 @@ public sealed class CompositionJobs(MarketplaceStorage storage, BaseModelFiles m
         var part = request.Composition!;
         progress.Report(0, 1, "reading the base model", 0);
         using var opened = OpenedModel.Open(request.BaseModel, local.Folder, resources.Device);
-        if (!Composing.TryCompose(opened.Model, plan, inputs, settings, new TorchKernels(resources.Device), out var found, out var unfit))
-            throw new JobFailureException("not-mergeable", string.Join(' ', unfit.Take(3).Select(p => $"[{p.Code}] {p.Message}")));
-        using var composed = found;
         var examples = Examples(training, opened);
         if (part.Examples is { } count && count < examples.Count)
             examples = Learning.Split(examples, 1 - ((double)count / examples.Count), settings.Seed).Learned;
         var (learnedFrom, heldOut) = validation is null ? Learning.Split(examples, settings.Number("hold_out"), settings.Seed) : (examples, Examples(validation, opened));
-        var log = Learning.Run(
-            opened.Model, composed, learnedFrom, heldOut, settings, (done, total, current) => progress.Report(done, total, current, LearningShare * done / total), stop);
-        var tables = composed.Download();
+        var (log, tables) = Run(opened, plan, inputs, settings, learnedFrom, heldOut, (done, total, current) => progress.Report(done, total, current, LearningShare * done / total), stop);
         if (tables.Values.Any(t => !t.Values.All(double.IsFinite)))
             throw new JobFailureException("not-finite", "Learning has come to numbers that are not finite; a smaller learning rate may help.");
         var every = Math.Max(1, (log.Losses.Length + MostLosses - 1) / MostLosses);
         var report = new CompositionReport(
-            settings.Method.Name, settings.Parameters, settings.Seed, part.Training, part.Validation, local.Digest.Hex, learnedFrom.Count, heldOut.Count, composed.Count, log.Losses.Length,
+            settings.Method.Name, settings.Parameters, settings.Seed, part.Training, part.Validation, local.Digest.Hex, learnedFrom.Count, heldOut.Count, tables.Values.Sum(t => t.Values.LongLength), log.Losses.Length,
             [.. log.Losses.Where((_, i) => i % every == 0)], every, [.. log.HeldOut.Select(e => View(e.Score))], View(log.Before), View(log.After),
             [.. tables.SelectMany(t => Coefficients(request, settings, t.Key, t.Value))]);
         learned = new(report, Weights(request, settings, tables));
         return tables;
+    }
+
+    private (LearningLog Log, SortedDictionary<string, Matrix> Tables) Run(
+        OpenedModel opened, MergePlan plan, IReadOnlyList<Adapter> inputs, CompositionSettings settings, IReadOnlyList<Example> examples, IReadOnlyList<Example> heldOut,
+        LearningProgress progress, CancellationToken stop)
+    {
+        if (settings.SearchesRecipe)
+            return RecipeSearch.Run(opened.Model, plan, inputs, examples, heldOut, settings, resources, progress, stop);
+        if (!Composing.TryCompose(opened.Model, plan, inputs, settings, new TorchKernels(resources.Device), out var found, out var problems))
+            throw new JobFailureException("not-mergeable", string.Join(' ', problems.Take(3).Select(p => $"[{p.Code}] {p.Message}")));
+        using var composed = found;
+        return (Learning.Run(opened.Model, composed, examples, heldOut, settings, progress, stop), composed.Download());
     }
 
     private static IReadOnlyList<Example> Examples(EvaluationSet set, OpenedModel opened)

@@ -97,21 +97,37 @@ internal static class Learning
         return (losses, scores);
     }
 
-    private static IReadOnlyList<double> Search(
-        ComposedAdapters composed, IReadOnlyList<Example> examples, ExampleLoss loss, CompositionSettings settings, LearningProgress? progress, CancellationToken cancellation)
+    /// <summary>Searches for the point of the smallest loss and l1.</summary>
+    /// <param name="loss">Of a point, without l1.</param>
+    /// <param name="start">Where to start.</param>
+    /// <param name="settings">Bounds, budget and seed.</param>
+    /// <param name="progress">Told after each evaluation.</param>
+    /// <param name="cancellation">Looked at before each evaluation.</param>
+    public static SearchResult Search(Func<double[], double> loss, double[] start, CompositionSettings settings, LearningProgress? progress, CancellationToken cancellation)
     {
         var (done, budget) = (0, settings.WholeNumber("evaluations"));
-        var start = composed.Download();
-        var found = CmaEs.Minimize(
+        return CmaEs.Minimize(
             point =>
             {
                 cancellation.ThrowIfCancellationRequested();
-                composed.Upload(Tables(point));
-                var value = loss.Score(() => composed.Active(), examples).Loss + (settings.Number("l1") * point.Average(Math.Abs));
+                var value = loss(point) + (settings.Number("l1") * point.Average(Math.Abs));
                 progress?.Invoke(++done, budget, $"loss {value:g4}");
                 return value;
             },
-            [.. start.Values.SelectMany(t => t.Values)], settings.Number("bound"), settings.Number("sigma"), budget, settings.Seed);
+            start, settings.Number("bound"), settings.Number("sigma"), budget, settings.Seed);
+    }
+
+    private static IReadOnlyList<double> Search(
+        ComposedAdapters composed, IReadOnlyList<Example> examples, ExampleLoss loss, CompositionSettings settings, LearningProgress? progress, CancellationToken cancellation)
+    {
+        var start = composed.Download();
+        var found = Search(
+            point =>
+            {
+                composed.Upload(Tables(point));
+                return loss.Score(() => composed.Active(), examples).Loss;
+            },
+            [.. start.Values.SelectMany(t => t.Values)], settings, progress, cancellation);
         composed.Upload(Tables(found.Best));
         return found.Values;
 

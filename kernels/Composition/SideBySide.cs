@@ -10,8 +10,11 @@ internal static class SideBySide
     public static TResult[] Run<TPart, TResult>(LanguageModel model, IReadOnlyList<TPart> parts, Func<TPart, TResult> run)
     {
         var results = new TResult[parts.Count];
-        if (model.Device.type != DeviceType.CPU)
+        // A single part stays on the caller's thread, where the parallel loop may take another.
+        if (model.Device.type != DeviceType.CPU || parts.Count == 1)
         {
+            if (model.Device.type == DeviceType.CPU)
+                KernelDevice.UseOneThread();
             for (var i = 0; i < parts.Count; i++)
                 results[i] = run(parts[i]);
             return results;

@@ -95,10 +95,10 @@ internal sealed class EvaluationRun(
         await Parallel.ForAsync(0, rows.Length, new ParallelOptions { MaxDegreeOfParallelism = 16, CancellationToken = ct }, async (i, stop) =>
         {
             var (subject, set) = (i / sets.Count, i % sets.Count);
-            if (refused.ContainsKey(subject) || await storage.EvaluationResults.GetAsync(Key(subject, set).Id, stop) is not { } result)
+            if (await storage.EvaluationResults.GetAsync(Key(subject, set).Id, stop) is not { } result)
                 return;
             var score = result.Scores.First(s => s.Metric == sets[set].Header.Metric);
-            rows[i] = new(result.Id, request.Subjects[subject].Label, $"{request.Sets[set].Set}@{request.Sets[set].Number}", score.Metric, score.Value, score.Low, score.High, result.Items);
+            rows[i] = new(result.Id, request.Subjects[subject].Label, $"{request.Sets[set].Set}@{request.Sets[set].Number}", score.Metric, score.Value, score.Low, score.High, result.Items, subject);
         });
         return new(
             request.BaseModel, local.Digest.Hex, [.. rows.OfType<EvaluationRow>()], [.. refused.OrderBy(r => r.Key).Select(r => r.Value)],

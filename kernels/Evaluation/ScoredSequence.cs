@@ -24,7 +24,7 @@ public readonly record struct SequenceScore(double LogLikelihood, bool Greedy);
 /// <param name="Tokens">Rows times columns of a batch; one row may have more.</param>
 /// <param name="Logits">Logits that are in memory at once.</param>
 /// <param name="Subjects">Sets of adapters side by side in a batch.</param>
-public sealed record ScoringLimits(int Tokens = 4096, long Logits = 1 << 25, int Subjects = 16)
+public sealed record ScoringLimits(int Tokens = 4096, long Logits = 1 << 23, int Subjects = 16)
 {
     private const long SmallModel = 1 << 24; // bytes; its products are over before a second thread has begun
 

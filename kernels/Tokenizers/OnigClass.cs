@@ -7,15 +7,15 @@ namespace Marketplace.Kernels.Tokenizers;
 /// <summary>A bracketed class of characters, and the escapes that stand for one; part of <see cref="OnigTranslation"/>.</summary>
 internal sealed class OnigClass
 {
-    private static readonly FrozenDictionary<string, string> Categories = new Dictionary<string, string>
-    {
-        ["l"] = "L", ["lu"] = "Lu", ["ll"] = "Ll", ["lt"] = "Lt", ["lm"] = "Lm", ["lo"] = "Lo", ["m"] = "M", ["mn"] = "Mn", ["mc"] = "Mc", ["me"] = "Me",
-        ["n"] = "N", ["nd"] = "Nd", ["nl"] = "Nl", ["no"] = "No", ["p"] = "P", ["pc"] = "Pc", ["pd"] = "Pd", ["ps"] = "Ps", ["pe"] = "Pe", ["pi"] = "Pi",
-        ["pf"] = "Pf", ["po"] = "Po", ["s"] = "S", ["sm"] = "Sm", ["sc"] = "Sc", ["sk"] = "Sk", ["so"] = "So", ["z"] = "Z", ["zs"] = "Zs", ["zl"] = "Zl",
-        ["zp"] = "Zp", ["cc"] = "Cc", ["cf"] = "Cf", ["co"] = "Co", ["cn"] = "Cn",
-        ["letter"] = "L", ["mark"] = "M", ["number"] = "N", ["punctuation"] = "P", ["symbol"] = "S", ["separator"] = "Z",
-        ["uppercaseletter"] = "Lu", ["lowercaseletter"] = "Ll", ["titlecaseletter"] = "Lt", ["decimalnumber"] = "Nd",
-    }.ToFrozenDictionary(StringComparer.Ordinal);
+    private static readonly (string Name, string Category)[] LongNames =
+    [
+        ("letter", "L"), ("mark", "M"), ("number", "N"), ("punctuation", "P"), ("symbol", "S"), ("separator", "Z"),
+        ("uppercaseletter", "Lu"), ("lowercaseletter", "Ll"), ("titlecaseletter", "Lt"), ("decimalnumber", "Nd"),
+    ];
+
+    private static readonly FrozenDictionary<string, string> Categories =
+        "L Lu Ll Lt Lm Lo M Mn Mc Me N Nd Nl No P Pc Pd Ps Pe Pi Pf Po S Sm Sc Sk So Z Zs Zl Zp Cc Cf Co Cn".Split(' ').Select(c => (Name: c.ToLowerInvariant(), Category: c))
+            .Concat(LongNames).ToFrozenDictionary(c => c.Name, c => c.Category, StringComparer.Ordinal);
 
     private readonly StringBuilder _inside = new();
     private readonly bool _negated;

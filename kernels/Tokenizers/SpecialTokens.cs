@@ -35,9 +35,10 @@ internal sealed class SpecialTokens
         foreach (var name in Lists)
         {
             var place = config.Member(name).IsNull ? map.Member(name) : config.Member(name);
-            if (place.IsArray)
-                foreach (var item in place.Items())
-                    tokens.ReadExtra(item);
+            // Multimodal models name theirs.
+            var items = place.IsNull ? [] : place.IsObject ? place.Members().Select(m => m.Value) : place.Items();
+            foreach (var item in items)
+                tokens.ReadExtra(item);
         }
 
         var (beginning, end) = (config.Member("add_bos_token"), config.Member("add_eos_token"));

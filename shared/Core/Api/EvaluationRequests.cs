@@ -30,7 +30,8 @@ public sealed record EvaluationJobResult(
 /// <param name="Low">Lower end of its 95 % interval.</param>
 /// <param name="High">Upper end.</param>
 /// <param name="Items">Number of items.</param>
-public sealed record EvaluationRow(string Evaluation, string Subject, string Set, Metric Metric, double Value, double Low, double High, int Items);
+/// <param name="Index">Index of the subject in the job's request; several may read alike in a line.</param>
+public sealed record EvaluationRow(string Evaluation, string Subject, string Set, Metric Metric, double Value, double Low, double High, int Items, int Index);
 
 /// <summary>A subject that can't be scored.</summary>
 /// <param name="Subject">The subject in a line.</param>

@@ -50,7 +50,7 @@ public sealed record SubtractionRequest(
 /// <param name="StartedAt">When the current attempt began.</param>
 /// <param name="FinishedAt">When it ended.</param>
 /// <param name="Request">The canonical request, inputs resolved to versions.</param>
-/// <param name="Result">What came of it: see <see cref="DerivedResult"/>, <see cref="ClusteringResult"/>, <see cref="CollectionResult"/>, <see cref="RouterResult"/>.</param>
+/// <param name="Result">What came of it: see <see cref="DerivedResult"/>, <see cref="ClusteringResult"/>, <see cref="CollectionResult"/>, <see cref="RouterResult"/>, <see cref="EvaluationJobResult"/>.</param>
 /// <param name="Code">Why it failed.</param>
 /// <param name="Detail">The same in words.</param>
 public sealed record JobView(

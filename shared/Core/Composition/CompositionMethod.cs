@@ -28,6 +28,9 @@ public static class CompositionMethods
     /// <summary>Weights found by values alone.</summary>
     public const string Search = "search";
 
+    /// <summary>Of <c>merge</c>: the weighted sum.</summary>
+    public const string Linear = "linear";
+
     /// <summary>Of <c>granularity</c>: each module has its own.</summary>
     public const string Module = "module";
 
@@ -87,9 +90,10 @@ public static class CompositionMethods
             MethodParameter.OfFlag("normalize_sources", false, "Whether every ΔWₑ is first brought to the mean norm of all, so that none prevails by its size"),
             .. Training(epochs: 10, batch: 128, rate: 0.1, decay: 0, clip: 0, "constant"),
         ]),
-        new(Search, "ΔW = Σ wₑΔWₑ with weights found without gradients (CMA-ES), as LoraHub does (arXiv 2307.13269)",
+        new(Search, "Weights of a merge, by default of ΔW = Σ wₑΔWₑ, found without gradients (CMA-ES), as LoraHub does (arXiv 2307.13269)",
         [
-            MethodParameter.OfChoice("granularity", "What has a weight of its own", Global, Layer),
+            MethodParameter.OfChoice("merge", "The merge method whose weights are searched; its own parameters have their defaults", [Linear, .. MergeMethods.All.Where(m => m.Weighted && m.Name != Linear).Select(m => m.Name)]),
+            MethodParameter.OfChoice("granularity", "What has a weight of its own; layers only of linear merges", Global, Layer),
             .. Loss,
             MethodParameter.OfNumber("l1", 0.05, "Factor of the mean of |w| over sources, which is added to the loss") with { Min = 0 },
             MethodParameter.OfWholeNumber("evaluations", 40, "How many weights are tried, the base by itself among them") with { Min = 1, Max = 100_000 },

@@ -38,8 +38,15 @@ public sealed class CompositionSettings
         problems = [.. (given ?? ImmutableDictionary<string, RecipeValue>.Empty).Select(p => Refuse(found, p.Key, p.Value)).OfType<MergeProblem>()];
         if (!problems.IsEmpty)
             return false;
-        settings = new(
+        var made = new CompositionSettings(
             found, found.Parameters.ToImmutableSortedDictionary(p => p.Name, p => given?.GetValueOrDefault(p.Name) ?? p.Default!, StringComparer.Ordinal), seed ?? MergeRecipe.DefaultSeed);
+        if (made.SearchesRecipe && made.Choice("granularity") != CompositionMethods.Global)
+        {
+            problems = [new(MergeProblem.ParameterInvalid, "Only linear merges have weights by layer that can be searched.", Place: "parameters.granularity")];
+            return false;
+        }
+
+        settings = made;
         return true;
     }
 
@@ -58,10 +65,13 @@ public sealed class CompositionSettings
     public MergeRecipe Recipe(IReadOnlyList<RecipeInput> inputs)
     {
         if (Method.Name != CompositionMethods.Axis)
-            return new("linear", inputs, Seed: Seed, Carried: CarriedPolicy.Refuse);
+            return new(SearchesRecipe ? Choice("merge") : CompositionMethods.Linear, inputs, Seed: Seed, Carried: CarriedPolicy.Refuse);
         string[] shared = ["axes", "normalize_sources"];
         return new(CompositionMethods.Axis, inputs, Parameters: shared.ToDictionary(p => p, p => Parameters[p]), Seed: Seed, Carried: CarriedPolicy.Refuse);
     }
+
+    /// <summary>Whether the weights of a merge are searched that is no weighted sum, so that each try is a merge.</summary>
+    public bool SearchesRecipe => Method.Name == CompositionMethods.Search && Choice("merge") != CompositionMethods.Linear;
 
     /// <summary>Whether the method has a parameter of that name.</summary>
     public bool Has(string name) => Parameters.ContainsKey(name);

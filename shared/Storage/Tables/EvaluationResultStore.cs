@@ -35,7 +35,10 @@ public sealed class EvaluationResultStore
         Table table, BlobContainerClient container, SasSigner signer, TimeProvider clock, EvaluationSetStore sets, AdapterStore adapters, JobStore jobs) =>
         (this.table, this.container, this.signer, this.clock, this.sets, this.adapters, this.jobs) = (table, container, signer, clock, sets, adapters, jobs);
 
-    /// <summary>Stores a finished result, again if it is delivered again; the first one's time, owner and job stay.</summary>
+    /// <summary>
+    /// Stores a finished result, again if it is delivered again. The first one's time, owner and job stay; of the candidates the larger number does, so that a subject which somebody
+    /// had evaluated before it was picked from many counts as picked.
+    /// </summary>
     /// <param name="result">The result.</param>
     /// <param name="predictions">Of all items of the set.</param>
     /// <param name="ct">Stops.</param>
@@ -43,15 +46,24 @@ public sealed class EvaluationResultStore
     {
         if (predictions.First != 0 || predictions.Items.Length != result.Items)
             throw new ArgumentException("These predictions are not of the whole set.", nameof(predictions));
-        if (await GetAsync(result.Id, ct) is { } present)
+        var key = Keys.Evaluation(result.Id);
+        if (await table.GetAsync(key, ct) is null)
         {
-            await table.PutAsync(Write(present, Keys.EvaluationOf(present)), ct);
-            return;
+            await Blob(Results, result.Id).UploadAsync(BinaryData.FromBytes(PredictionsFile.Write(predictions)), overwrite: true, ct);
+            await table.AddAsync(Write(result, key), ct);
         }
 
-        await Blob(Results, result.Id).UploadAsync(BinaryData.FromBytes(PredictionsFile.Write(predictions)), overwrite: true, ct);
-        await table.AddAsync(Write(result, Keys.Evaluation(result.Id)), ct);
-        await table.PutAsync(Write((await GetAsync(result.Id, ct))!, Keys.EvaluationOf(result)), ct);
+        while (await table.GetAsync(key, ct) is { } row)
+        {
+            var present = Read(row);
+            var more = present.Candidates < result.Candidates;
+            var kept = more ? present with { Candidates = result.Candidates } : present;
+            if (!more || await table.UpdateAsync(Write(kept, key), row.ETag, ct) == UpdateResult.Updated)
+            {
+                await table.PutAsync(Write(kept, Keys.EvaluationOf(kept)), ct);
+                return;
+            }
+        }
     }
 
     /// <summary>The result with that id; null if there is none. Says nothing about who may see it.</summary>

@@ -3,6 +3,7 @@ using Marketplace.Core.Composition;
 using Marketplace.Core.Formats;
 using Marketplace.Core.Merges;
 using Marketplace.Kernels.Composition;
+using Marketplace.Kernels.Merges;
 using Marketplace.Kernels.Models;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -103,6 +104,29 @@ public class LearningTests
         Assert.True(ActiveAdapters.TryLoad(library.Model, exported, out var active, out _));
         using (active)
             Assert.InRange(Difference(library.Model, composed.Active(), active!), 0, 1e-4);
+    }
+
+    [Theory]
+    [InlineData("ties")]
+    [InlineData("karcher")]
+    public void Weights_of_another_merge_are_searched_by_merging(string merge)
+    {
+        using var scope = NewDisposeScope();
+        using var library = new SampleLibrary("reverse", "copy");
+        var items = SampleLibrary.Items("copy");
+        var settings = CompositionSettings.Of("search", 1, ("merge", RecipeValue.Of(merge)), ("evaluations", 14));
+        var plan = library.Plan(settings);
+        var (log, tables) = RecipeSearch.Run(library.Model, plan, library.Adapters, [.. items.Take(8)], [], settings, MergeResources.AllProcessors, null, TestContext.Current.CancellationToken);
+        var weights = tables[""].Values;
+        Assert.True(weights[1] > Math.Abs(weights[0]), string.Join(' ', weights));
+        Assert.Equal((14, true), (log.Losses.Length, log.After.Loss < log.Before.Loss));
+        Assert.Equal(log.Losses.Min(), log.After.Loss + (0.05 * weights.Average(Math.Abs)), 1e-5);
+        Assert.Equal(merge, plan.Graph.Root.Method.Name);
+        var recipe = new MergeRecipe(merge, [new("#0", Weight: weights[0]), new("#1", Weight: weights[1])], Seed: 1);
+        Assert.True(MergePlan.TryCreate(recipe, library.Adapters, out var said, out _));
+        Assert.All(
+            TorchMerge.Run(RecipeSearch.With(plan, weights), library.Adapters, MergeResources.AllProcessors, cancellation: TestContext.Current.CancellationToken).Zip(TorchMerge.Run(said!, library.Adapters, MergeResources.AllProcessors, cancellation: TestContext.Current.CancellationToken)),
+            pair => Assert.Equal(pair.Second.Delta.B.Values, pair.First.Delta.B.Values));
     }
 
     [Fact]

@@ -37,7 +37,7 @@ internal sealed class SampleLibrary : IDisposable
     public static IReadOnlyList<Example> Items(string task)
     {
         Assert.True(Tokenizer.TryLoad(Path.Combine(Folder, "base"), out var tokenizer, out _));
-        Assert.True(EvaluationSetReader.TryRead(File.ReadAllBytes(Path.Combine(Fixtures.Root, "trained", "eval", $"{task}.jsonl")), out var set, out var problems), string.Join(' ', problems));
+        Assert.True(EvaluationSetReader.TryRead(File.ReadAllBytes(Path.Combine(Folder, "sets", $"{task}.jsonl")), out var set, out var problems), string.Join(' ', problems));
         return Example.Of(set!, new ItemTokens(tokenizer!, 64, set!.Header.Separator));
     }
 

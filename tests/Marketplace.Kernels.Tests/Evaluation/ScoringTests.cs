@@ -5,6 +5,7 @@ using Marketplace.Core.Api;
 using Marketplace.Core.Evaluation;
 using Marketplace.Core.Formats;
 using Marketplace.Kernels.Evaluation;
+using Marketplace.Kernels.Tokenizers;
 using Marketplace.Tests.Support;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -188,6 +189,28 @@ public sealed class ScoringTests(ScoringFixture fixture) : IClassFixture<Scoring
         // A continuation longer than the model reads is scored as far as anything is before it.
         Assert.Equal((10, 10), tokens.After("a", "bcdefghijklmnop") is var longer ? (longer.Read, longer.Scored) : default);
         Assert.Equal((8, 3), tokens.Prompt("abcdefghijklm", 3) is var prompt ? (prompt.Prompt.Length, prompt.MaxTokens) : default);
+    }
+
+    [Theory]
+    [InlineData("bytelevel_gpt2", "the cat ", "", "sat down")]
+    [InlineData("bytelevel_gpt2", "the cat", " ", "sat down")]
+    [InlineData("bytelevel_split", "", "", "sat")]
+    [InlineData("bytelevel_split", "the cat ", "", "sat")]
+    [InlineData("bpe_byte_fallback", "the cat", " ", "sat")]
+    [InlineData("unigram_metaspace", "the cat ", "", "sat")]
+    public void Tokens_across_the_seam_are_scored_whole_and_something_is_always_before(string name, string prompt, string separator, string choice)
+    {
+        Assert.True(Tokenizer.TryLoad(Path.Combine(Fixtures.Root, "tokenizers", name), out var tokenizer, out var problems), string.Join(' ', problems));
+        var sequence = new ItemTokens(tokenizer, 100, separator).After(prompt, choice);
+        var whole = tokenizer.Encode(prompt + separator + choice, false);
+        Assert.Equal(whole, sequence.Tokens.ToArray()[^whole.Length..]);
+        Assert.InRange(sequence.First, 1, sequence.Tokens.Length - 1);
+        // All of the choice is scored, and of what goes before no more than the space.
+        var scored = tokenizer.Decode(sequence.Tokens.Span[sequence.First..], true);
+        Assert.EndsWith(choice, scored, StringComparison.Ordinal);
+        Assert.Equal(choice, scored.Trim());
+        // Nothing at the end: that would be a text that is over.
+        Assert.NotEqual(tokenizer.EndId, sequence.Tokens.Span[^1]);
     }
 
     [Fact]

@@ -53,6 +53,7 @@ public class SpecialTokenTests
         Assert.Equal((900, 901), (tokenizer.Find("<tool>"), tokenizer.Find("<x>")));
         Assert.Equal((false, true), (tokenizer.IsSpecial(900), tokenizer.IsSpecial(901)));
         Assert.Equal([900, 901, 1], tokenizer.Encode("<tool><x><s>", false));
+        Assert.Equal(900, TokenizerFixtures.Load("bpe_byte_fallback", _ => { }, (Config, """{"extra_special_tokens":{"image_token":"<image>"}}""")).Find("<image>"));
     }
 
     [Fact]

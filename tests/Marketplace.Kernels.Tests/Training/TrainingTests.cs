@@ -63,13 +63,13 @@ public sealed class TrainingTests : IDisposable
     [Fact]
     public void Training_an_adapter_lets_the_loss_fall_and_leaves_the_model_as_it_is()
     {
-        var before = model.Parameters.ToDictionary(p => p.Key, p => p.Value.data<float>().ToArray());
+        var before = model.Parameters.ToDictionary(p => p.Key, p => p.Value.clone());
         using var adapter = TrainableAdapter.Create(model, ["q_proj", "v_proj", "down_proj"], rank: 4, alpha: 8, seed: 5);
         var (first, last) = Train(adapter, adapter.Parameters, 60);
 
-        // An adapter can't give a random head larger logits than its norm allows.
-        Assert.True(last < 0.92 * first, $"{first} → {last}");
-        Assert.All(before, p => Assert.Equal(p.Value, model.Parameters[p.Key].data<float>().ToArray()));
+        // A head of 0.02 leaves logits of little spread, whatever the adapter does: a tenth is much.
+        Assert.True(last < 0.9 * first, $"{first} → {last}");
+        Assert.All(before, p => Assert.True(torch.equal(p.Value, model.Parameters[p.Key]).all().ToBoolean()));
     }
 
     [Fact]
@@ -95,9 +95,10 @@ public sealed class TrainingTests : IDisposable
     {
         using var adapter = TrainableAdapter.Create(model, ["q_proj"], rank: 2, alpha: 4, seed: 5);
         Train(adapter, adapter.Parameters, 5);
-        var before = DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount;
-        Train(adapter, adapter.Parameters, 100);
-        Assert.Equal(before, DisposeScopeManager.Statistics.TensorStatistics.ThreadTotalLiveCount);
+        // Of this thread alone: other tests run beside.
+        var before = DisposeScopeManager.Statistics.ThreadTotalLiveCount;
+        Train(adapter, adapter.Parameters, 1000);
+        Assert.Equal(before, DisposeScopeManager.Statistics.ThreadTotalLiveCount);
     }
 
     // B begins at zero, where A has no gradient: a few steps bring it elsewhere.

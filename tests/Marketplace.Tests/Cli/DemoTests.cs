@@ -26,7 +26,7 @@ public sealed class DemoTests : IDisposable
         Assert.Equal(1, run.Json.GetProperty("recognised").GetInt32());
         Assert.Equal(4, run.Json.GetProperty("merged").GetInt32());
         Assert.Equal(JsonValueKind.True, run.Json.GetProperty("downloadVerified").ValueKind);
-        Assert.Equal(90, run.Json.GetProperty("scored").GetInt32());
+        Assert.Equal(84, run.Json.GetProperty("scored").GetInt32());
         Assert.True(run.Json.GetProperty("seconds").GetDouble() > 0);
     }
 

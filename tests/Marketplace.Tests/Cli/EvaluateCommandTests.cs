@@ -38,6 +38,12 @@ public sealed class EvaluateCommandTests(UpFixture fixture) : IClassFixture<UpFi
         Assert.Contains("base model", table.Output);
         Assert.Contains("accuracy", table.Output);
 
+        // Two recipes that read alike are two lines.
+        var other = Path.Combine(cli.Home, "other.json");
+        await File.WriteAllTextAsync(other, """{"method":"linear","inputs":[{"adapter":"ada/copy"},{"adapter":"ada/sort","weight":0.1}]}""", TestContext.Current.CancellationToken);
+        var alike = (await cli.Run("evaluate", "--recipe", recipe, other, "--set", "ada/copy")).Output;
+        Assert.Equal(2, alike.Split("linear of").Length - 1);
+
         var library = await Ok("evaluate", "--library", Base, "--set", "ada/copy");
         Assert.Equal((2, 1), (library.GetProperty("result").GetProperty("rows").GetArrayLength(), library.GetProperty("result").GetProperty("reused").GetInt32()));
         foreach (var wrong in new string[][] { ["evaluate", "ada/copy"], ["evaluate", "--set", "ada/copy"], ["evaluate", "ada/copy", "--set", "ada/copy", "--mine"], ["evaluate", "ada/copy", "--set", "ada/copy", "--general", "ada/sort"] })

@@ -19,7 +19,7 @@ public sealed class EvaluationCommandTests(EvaluationApiTests.World world) : ICl
         var refused = await cli.Run("sets", "publish", file, "--json");
         Assert.Equal((1, "invalid-set", "line 1: answer"), (refused.ExitCode, refused.Json.GetProperty("code").GetString(), refused.Json.GetProperty("issues")[0].GetProperty("path").GetString()));
 
-        var copy = Path.Combine(TrainedFixture.Root, "eval", "reverse.jsonl");
+        var copy = TrainedFixture.FileOf("reverse");
         var version = (await Ok("sets", "publish", copy, "--description", "turned around", "--metric", "accuracyNorm", "--message", "first")).GetProperty("version");
         Assert.Equal(("ann/reverse", 1, "accuracyNorm"), (version.GetProperty("set").GetString(), version.GetProperty("number").GetInt32(), version.GetProperty("header").GetProperty("metric").GetString()));
         Assert.Contains("turned around", (await Run("sets", "list")).Output);

@@ -31,7 +31,7 @@ public sealed class EvaluationApiTests(EvaluationApiTests.World world) : IClassF
             await Ann.PublishedAsync("ann/copy", StackAdapters.Files(1));
             await Ann.PublishedAsync("ann/sort", StackAdapters.Files(2));
             await Ann.PublishedAsync("ann/hidden", StackAdapters.Files(3), isPrivate: true);
-            Assert.Equal(201, (await Ann.SendAsync(HttpMethod.Post, "/evaluation-sets?set=ann/copy", Lines(File.ReadAllText(Path.Combine(TrainedFixture.Root, "eval", "copy.jsonl"))))).Status);
+            Assert.Equal(201, (await Ann.SendAsync(HttpMethod.Post, "/evaluation-sets?set=ann/copy", Lines(File.ReadAllText(TrainedFixture.FileOf("copy"))))).Status);
             var (copy, sort, hidden) = (await Of("ann/copy"), await Of("ann/sort"), await Of("ann/hidden"));
             var recipe = new RecipeSubject(MergeRecipe.Over("linear", 0.5, 0.5) with { Inputs = [RecipeInput.Of("ann/copy@1", 0.5), RecipeInput.Of("ann/sort@1", 0.5)] });
             await Put("base", new BaseSubject());

@@ -160,9 +160,48 @@ public sealed class EvaluationJobTests(EvaluationJobTests.World world) : IClassF
         for (var s = 0; s < 3; s++)
             Assert.Equal(await PredictionsAsync(copy[s].Evaluation), (await PredictionsAsync(rows[s].Evaluation))[..400], Near(1e-4));
         Assert.Empty(await stack.Storage.EvaluationResults.ReadPartsAsync(job.JobId, rows[1].Evaluation, TestContext.Current.CancellationToken));
-
-        bool IsPart(StackStorageCall call) => call.Method == "PUT" && call.Path.StartsWith($"/{stack.Namespace}-evaluations/parts/", StringComparison.Ordinal);
     });
+
+    [Fact]
+    public Task A_cancelled_evaluation_stops_and_goes_on_where_it_was_when_it_is_asked_for_again() => stack.RunAsync(async () =>
+    {
+        var request = new EvaluationRequest(["ann/long"], [new AdapterSubject("ann/copy"), new AdapterSubject("ann/prose")]);
+        var parts = new List<string>();
+        var kept = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        var cancelled = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        JobView job;
+        using (stack.Proxy.On(IsPart, async call =>
+        {
+            kept.TrySetResult();
+            await cancelled.Task;
+            await call.ForwardAsync();
+        }))
+        {
+            job = await world.Ann.PostAsync<JobView>("/evaluations", request, 202);
+            await kept.Task.WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken);
+            await world.Ann.PostAsync<JobView>($"/jobs/{job.JobId}/cancel", null, 202);
+            // Until the worker has noticed, which it does by looking at the row.
+            await Task.Delay(TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+            cancelled.SetResult();
+            Assert.Equal("cancelled", (await world.Ann.EndedAsync(job.JobId)).Status);
+        }
+
+        using (stack.Proxy.On(IsPart, async call =>
+        {
+            lock (parts)
+                parts.Add(call.Path);
+            await call.ForwardAsync();
+        }))
+        {
+            var result = await EvaluatedAsync(world.Ann, request);
+            Assert.Equal(2, result.Rows.Count);
+        }
+
+        Assert.Equal(2, (await world.Ann.GetAsync<JobView>($"/jobs/{job.JobId}")).Attempt);
+        Assert.Contains(parts, p => p.Contains("/00000128-", StringComparison.Ordinal));
+    });
+
+    private bool IsPart(StackStorageCall call) => call.Method == "PUT" && call.Path.StartsWith($"/{stack.Namespace}-evaluations/parts/", StringComparison.Ordinal);
 
     [Fact]
     public Task What_can_t_be_scored_says_why() => stack.RunAsync(async () =>

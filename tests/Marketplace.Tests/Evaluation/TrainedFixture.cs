@@ -26,8 +26,11 @@ internal static class TrainedFixture
         }
     }
 
+    /// <summary>The file of a task's items.</summary>
+    public static string FileOf(string task) => Path.Combine(Fixtures.Repository, "samples", "sets", $"{task}.jsonl");
+
     public static EvaluationSet Set(string task) =>
-        EvaluationSetReader.TryRead(File.ReadAllBytes(Path.Combine(Fixtures.Repository, "samples", "sets", $"{task}.jsonl")), out var set, out var problems) && problems.IsEmpty
+        EvaluationSetReader.TryRead(File.ReadAllBytes(FileOf(task)), out var set, out var problems) && problems.IsEmpty
             ? set : throw new InvalidDataException(string.Join('\n', problems));
 
     /// <summary>The predictions of a row on a task: one token for each character.</summary>

@@ -107,6 +107,14 @@ public sealed class EvaluationStoreTests(AzuriteFixture azurite) : StorageTest(a
         await Storage.EvaluationResults.PutAsync(first with { Owner = "bob", JobId = "11" }, TrainedFixture.Measured("base", "copy"), Ct);
         Assert.Equal(("alice", "00"), (await Storage.EvaluationResults.GetAsync(first.Id, Ct)) is { } kept ? (kept.Owner, kept.JobId) : default);
         Assert.Single(await Storage.EvaluationResults.ListAsync(Base, Id("alice/copy"), Copy.Digest, Bob, Ct));
+        // Whoever picks it from twenty later makes it the best of twenty, and nobody makes it the first of one again.
+        foreach (var candidates in new[] { 20, 1 })
+        {
+            await Storage.EvaluationResults.PutAsync(first with { Candidates = candidates }, TrainedFixture.Measured("base", "copy"), Ct);
+            Assert.Equal(20, Assert.Single(await Storage.EvaluationResults.ListAsync(Base, Id("alice/copy"), Copy.Digest, Bob, Ct)).Candidates);
+            Assert.Equal(20, (await Storage.EvaluationResults.GetAsync(first.Id, Ct))!.Candidates);
+        }
+
         await Assert.ThrowsAsync<ArgumentException>(() => Storage.EvaluationResults.PutAsync(first, TrainedFixture.Measured("base", "copy") with { First = 1 }, Ct));
     }
 
