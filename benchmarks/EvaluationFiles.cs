@@ -90,11 +90,11 @@ internal static class EvaluationFiles
         var config = new AdapterConfig { Rank = Rank, Alpha = 2 * Rank, BaseModel = "benchmark/llama", TaskType = "CAUSAL_LM", TargetModules = ModuleSelector.List(Projections) };
         File.WriteAllBytes(Path.Combine(folder, "adapter_config.json"), config.ToJson());
         IEnumerable<TensorSource> tensors = from layer in Enumerable.Range(0, Layers)
-            from projection in Projections
-            let width = projection is "k_proj" or "v_proj" ? Hidden / 2 : Hidden
-            from factor in new[] { ("A", Rank, Hidden), ("B", width, Rank) }
-            let values = Enumerable.Range(0, factor.Item2 * factor.Item3).Select(_ => (random.NextDouble() - 0.5) * 0.1).ToArray()
-            select TensorSource.FromDoubles($"base_model.model.model.layers.{layer}.self_attn.{projection}.lora_{factor.Item1}.weight", TensorType.F32, [factor.Item2, factor.Item3], () => values);
+                                            from projection in Projections
+                                            let width = projection is "k_proj" or "v_proj" ? Hidden / 2 : Hidden
+                                            from factor in new[] { ("A", Rank, Hidden), ("B", width, Rank) }
+                                            let values = Enumerable.Range(0, factor.Item2 * factor.Item3).Select(_ => (random.NextDouble() - 0.5) * 0.1).ToArray()
+                                            select TensorSource.FromDoubles($"base_model.model.model.layers.{layer}.self_attn.{projection}.lora_{factor.Item1}.weight", TensorType.F32, [factor.Item2, factor.Item3], () => values);
         SafetensorsWriter.Save(Path.Combine(folder, "adapter_model.safetensors"), tensors);
     }
 

@@ -48,7 +48,11 @@ internal static class Report
     /// <summary>Accuracies by seed, part, row and task, and what clusters came to.</summary>
     public static object Numbers(World world, IReadOnlyList<SeedResult> results) => results.Select((r, i) => new Dictionary<string, object>
     {
-        ["seed"] = i + 1, ["heldOut"] = ByTask(r.HeldOut, world.HeldOut), ["library"] = ByTask(r.Library, world.Library), ["agreement"] = r.Groups, ["clusters"] = r.Labels,
+        ["seed"] = i + 1,
+        ["heldOut"] = ByTask(r.HeldOut, world.HeldOut),
+        ["library"] = ByTask(r.Library, world.Library),
+        ["agreement"] = r.Groups,
+        ["clusters"] = r.Labels,
     });
 
     private static Dictionary<string, Dictionary<string, double>> ByTask(RowResult[] rows, TextTask[] tasks) =>
