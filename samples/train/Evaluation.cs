@@ -27,6 +27,9 @@ internal sealed class Evaluation(LanguageModel model, World world, IReadOnlyDict
     public const string ProjectedOther = "Arrow, top 2, − L3, of no task, projected";
     public const string TiesRow = "TIES, density 0.2";
 
+    /// <summary>How much is subtracted, where it is not all.</summary>
+    public static readonly double[] Betas = [0.1, 0.25, 0.5];
+
     public static readonly int[] TopK = [1, 2, 4];
 
     private const int Few = 50; // items of each task, where every adapter is scored by itself
@@ -38,6 +41,8 @@ internal sealed class Evaluation(LanguageModel model, World world, IReadOnlyDict
 
     public static string Arrow(int k, string? subtracted = null, bool factorwise = false) =>
         $"Arrow, top {k}" + (subtracted is null ? "" : $", − {subtracted}") + (factorwise ? ", factor-wise" : "");
+
+    public static string Partly(double beta) => $"Arrow, top 2, − {beta} of L1 + L2";
 
     /// <summary>Clusters the library into as many as silhouettes choose, into as many as there are families, and the residuals without L1 and L2 likewise.</summary>
     public (Clustering Chosen, Clustering Families, Clustering Residuals) Cluster()
@@ -86,6 +91,8 @@ internal sealed class Evaluation(LanguageModel model, World world, IReadOnlyDict
         foreach (var k in TopK)
             yield return new(Arrow(k, "L1 + L2"), Using(Route(k, [0, 1]), All));
         yield return new(Arrow(2, "L1 + L2", factorwise: true), Using(Route(2, [0, 1], factorwise: true), All));
+        foreach (var beta in Betas)
+            yield return new(Partly(beta), Using(Route(2, [0, 1], beta: beta), All));
         yield return new(Projected, RouteProjected(general[..2], All));
         yield return new(ProjectedOther, RouteProjected(general[2..], All));
         yield return new(Arrow(2, "L1"), Using(Route(2, [0]), All));
@@ -120,9 +127,9 @@ internal sealed class Evaluation(LanguageModel model, World world, IReadOnlyDict
     private ActiveAdapters Load(IReadOnlyList<(Adapter, double)> set) =>
         ActiveAdapters.TryLoad(model, set, out var active, out var problems) ? active : throw new InvalidDataException(string.Join('\n', problems));
 
-    public ActiveAdapters Route(int k, int[]? subtracted = null, bool factorwise = false) => Route(
+    public ActiveAdapters Route(int k, int[]? subtracted = null, bool factorwise = false, double beta = 1) => Route(
         k, names, experts,
-        subtracted is null ? null : new([.. subtracted.Select(g => $"general-{g + 1}")], [.. subtracted.Select(_ => 1.0)], 1, factorwise ? RouterSubtractionMode.Factorwise : RouterSubtractionMode.Exact),
+        subtracted is null ? null : new([.. subtracted.Select(g => $"general-{g + 1}")], [.. subtracted.Select(_ => 1.0)], beta, factorwise ? RouterSubtractionMode.Factorwise : RouterSubtractionMode.Exact),
         [.. (subtracted ?? []).Select(g => general[g])]);
 
     // By the input side: what an expert reads of what general adapters read is taken out of it.

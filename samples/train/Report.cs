@@ -17,6 +17,7 @@ internal static class Report
         [
             .. Evaluation.TopK.SelectMany(k => new[] { (Evaluation.Arrow(k), Evaluation.Base), (Evaluation.Arrow(k), Evaluation.Uniform), (Evaluation.Arrow(k), Evaluation.Tuned) }),
             .. Evaluation.TopK.Select(k => (Evaluation.Arrow(k, "L1 + L2"), Evaluation.Arrow(k))),
+            .. Evaluation.Betas.Select(b => (Evaluation.Partly(b), Evaluation.Arrow(2))),
             (Evaluation.Arrow(2, "L1"), Evaluation.Arrow(2)), (Evaluation.Arrow(2, "L2"), Evaluation.Arrow(2)), (Evaluation.Arrow(2, "L3, of no task"), Evaluation.Arrow(2)),
             (Evaluation.Arrow(2, "L1 + L2", factorwise: true), Evaluation.Arrow(2)), (Evaluation.Projected, Evaluation.Arrow(2)), (Evaluation.ProjectedOther, Evaluation.Arrow(2)),
             (Evaluation.Clusters, Evaluation.Arrow(1)),
