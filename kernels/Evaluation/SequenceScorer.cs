@@ -31,6 +31,8 @@ public sealed class SequenceScorer(LanguageModel model, ScoringLimits limits)
                 using var scope = NewDisposeScope();
                 Score(pack, new SubjectRows(some), greedy, (subject, row, score) => scores[first + subject][row.Item][row.Sequence] = score);
             }
+
+            NativeMemory.Trim();
         }
 
         return scores;
