@@ -97,14 +97,8 @@ internal sealed class AdapterLoader
         else if (weight != 1 || replaced.ContainsKey(name))
             Refuse($"'{name}' replaces the base model's, so it can be applied with weight 1 and from one adapter only.", tensor);
         else
-            replaced[name] = Parameter(name, Send(values.Values, values.Shape.AsSpan()));
+            replaced[name] = Send(values.Values, values.Shape.AsSpan()) is var stored && IsConv1D(name) ? stored.t() : stored; // as layers use it: (out, in)
     }
-
-    // As the layers use it: GPT-2's weights as (out, in).
-    private Tensor Parameter(string name, Tensor stored) =>
-        name.EndsWith(".weight", StringComparison.Ordinal) && model.FindLinear(name[..^".weight".Length]) is { } layer && !layer.Weight.shape.SequenceEqual(stored.shape)
-            ? stored.t().contiguous()
-            : IsConv1D(name) ? stored.t().contiguous() : stored;
 
     private bool IsConv1D(string name) =>
         model.Config.ModelType == "gpt2" && name.EndsWith(".weight", StringComparison.Ordinal) && ModelNaming.IsConv1D(name[..^".weight".Length]);
