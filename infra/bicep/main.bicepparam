@@ -4,6 +4,7 @@ import { dev, prod } from 'sizes.bicep'
 
 var production = readEnvironmentVariable('MARKETPLACE_SIZE', 'dev') == 'prod'
 var chosen = production ? prod : dev
+var audience = readEnvironmentVariable('MARKETPLACE_ENTRA_AUDIENCE', '')
 var device = readEnvironmentVariable('MARKETPLACE_KERNELS_DEVICE', '')
 var emails = readEnvironmentVariable('MARKETPLACE_ALERT_EMAILS', '')
 var networks = readEnvironmentVariable('MARKETPLACE_ALLOWED_NETWORKS', '')
@@ -17,7 +18,7 @@ param size = {
 // Nobody has standing access to production's data.
 param principalId = production ? '' : readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
 param kernelsImage = readEnvironmentVariable('SERVICE_KERNELS_IMAGE_NAME', '')
-param entraAudience = readEnvironmentVariable('MARKETPLACE_ENTRA_AUDIENCE', '')
+param entraAudience = audience == 'none' ? '' : audience
 param alertEmails = empty(emails) ? [] : split(emails, ',')
 param allowedNetworks = empty(networks) ? [] : split(networks, ',')
 param budgetStart = readEnvironmentVariable('MARKETPLACE_BUDGET_START', '')
