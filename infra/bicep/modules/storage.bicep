@@ -3,7 +3,17 @@
 
 @description('Containers: content is immutable by digest; derived and sketches can be computed again; reports, snapshots, collections, routers and evaluations can\'t.')
 @export()
-var containers = ['collections', 'content', 'derived', 'evaluations', 'reports', 'routers', 'sketches', 'snapshots', stagingContainer]
+var containers = [
+  'collections'
+  'content'
+  'derived'
+  'evaluations'
+  'reports'
+  'routers'
+  'sketches'
+  'snapshots'
+  stagingContainer
+]
 
 @description('Container of open uploads.')
 @export()
