@@ -19,9 +19,8 @@ check build --pattern '**/*.bicep' --outdir "$output/built" # lints, too
 for size in dev prod; do
   MARKETPLACE_SIZE=$size check build-params main.bicepparam --outfile "$output/$size.json"
 done
-check format --pattern '**/*.bicep*' --outdir "$output/formatted"
-while read -r file; do
-  cmp -s "$file" "$output/formatted/$file" || { echo "$file: 'bicep format' would change it." >&2; failed=1; }
-done < <(find . -name '*.bicep*' -printf '%P\n')
+cp -r . "$output/formatted"
+check format --pattern "$output/formatted/**/*.bicep*"
+diff -rq . "$output/formatted" >&2 || { echo "'bicep format' would change these." >&2; failed=1; }
 [ "$failed" = 0 ] && echo "Bicep files are clean ($("$bicep" --version))."
 exit "$failed"
