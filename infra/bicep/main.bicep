@@ -22,10 +22,10 @@ param size Size
 @description('Image of the kernels; a placeholder is deployed, and never started by work, until there is one.')
 param kernelsImage string = ''
 
-@description('Tenant whose people and applications may use the API with tokens; empty for API keys alone.')
+@description('Id of the tenant whose people and applications may use the API with tokens.')
 param entraTenant string = tenant().tenantId
 
-@description('Application registration that stands for the API, by its client id; its roles are reader, publisher and admin. Empty for API keys alone.')
+@description('Application registration that stands for the API, by its client id; infra/hooks/app-roles.json has its roles. Empty for API keys alone.')
 param entraAudience string = ''
 
 @description('Object id of a person or group who may read and write the data past the API; empty for nobody, as production should be.')

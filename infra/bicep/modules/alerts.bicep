@@ -36,6 +36,7 @@ param serverErrors int = 5
 @minValue(60)
 param queueAgeSeconds int = 1800
 
+@description('An alert on what a query gives.')
 type Rule = {
   @description('Short name.')
   name: string

@@ -25,10 +25,10 @@ param insightsName string
 @description('Version of the kernels\' formulas and their device; part of every job\'s id.')
 param kernel string
 
-@description('Tenant whose tokens are accepted; empty for API keys alone.')
+@description('Id of the tenant whose tokens are accepted; empty for API keys alone.')
 param entraTenant string
 
-@description('Application whose tokens are accepted: its client id, or its identifier.')
+@description('Client id of the application registration that tokens have to be for.')
 param entraAudience string
 
 @description('Most instances at once.')
@@ -61,7 +61,7 @@ param sweepSchedule string = '0 15 * * * *'
 @description('When libraries are clustered again.')
 param reclusterSchedule string = '0 0 3 * * *'
 
-@description('Bytes that a file of an upload may have. It has to fit into the temporary storage of an instance, about 0.8 GB, beside the cache.')
+@description('Bytes that a file of an upload may have. It has to fit into the temporary storage of an instance, about 0.8 GB, beside the cache; host.json has one message at a time there.')
 @minValue(1)
 param maxFileBytes int = 536870912
 
@@ -85,7 +85,8 @@ var clientId = identity.properties.clientId
 var entraSettings = empty(entraTenant)
   ? {}
   : {
-      Marketplace__Entra__Authority: '${environment().authentication.loginEndpoint}${entraTenant}/v2.0'
+      Marketplace__Entra__Instance: environment().authentication.loginEndpoint
+      Marketplace__Entra__TenantId: entraTenant
       Marketplace__Entra__Audience: entraAudience
     }
 
@@ -166,9 +167,6 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       ...storageSettings(storageName, suffix, clientId)
       ...telemetrySettings(insights.properties.ConnectionString, clientId, 'marketplace-functions')
       ...entraSettings
-      // One message at a time: a validation or clustering uses the whole instance, its memory and its temporary storage.
-      AzureFunctionsJobHost__extensions__queues__batchSize: '1'
-      AzureFunctionsJobHost__extensions__queues__newBatchThreshold: '0'
       Storage__LocalCacheBytes: string(cacheBytes)
       Marketplace__Kernel: kernel
       Marketplace__MaxFileBytes: string(maxFileBytes)
