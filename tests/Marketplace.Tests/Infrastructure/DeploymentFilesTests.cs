@@ -24,7 +24,7 @@ public sealed partial class DeploymentFilesTests
         Assert.True(File.Exists(Path.Combine(Root, Text(services["kernels"]["docker"]["path"]))));
         // The build argument is an output, so that the image is for the device that was deployed.
         var argument = Text(services["kernels"]["docker"]["buildArgs"][0]);
-        Assert.Contains($"ARG {argument.Split('=')[0]}", Dockerfile());
+        Assert.Contains(Dockerfile(), l => l.StartsWith($"ARG {argument.Split('=')[0]}=", StringComparison.Ordinal));
         var outputs = (await Bicep.TemplateAsync())["outputs"]!.AsObject().Select(o => o.Key);
         Assert.Contains(argument.Split('=')[1].Trim('$', '{', '}'), outputs);
         Assert.Contains("AZURE_CONTAINER_REGISTRY_ENDPOINT", outputs);

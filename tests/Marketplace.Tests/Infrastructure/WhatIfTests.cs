@@ -171,7 +171,7 @@ public sealed partial class WhatIfTests
     }
 
     private static IEnumerable<JsonNode> Templates(JsonNode template) =>
-        Resources(template).Select(r => r["properties"]?["template"]).OfType<JsonNode>().SelectMany(Templates).Prepend(template);
+        Resources(template).Where(r => r["type"]?.GetValue<string>() == "Microsoft.Resources/deployments").Select(r => r["properties"]!["template"]!).SelectMany(Templates).Prepend(template);
 
     // An object of symbolic names, or a list.
     private static IEnumerable<JsonNode> Resources(JsonNode template) =>
