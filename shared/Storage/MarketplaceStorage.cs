@@ -138,8 +138,8 @@ public sealed class MarketplaceStorage
 
     internal TimeProvider Clock { get; }
 
-    /// <summary>Creates the containers, tables and queues that are missing.</summary>
-    public Task CreateAllAsync(CancellationToken ct = default) => Task.WhenAll(
+    /// <summary>Creates the containers, tables and queues that are missing, unless the options say that they are there.</summary>
+    public Task CreateAllAsync(CancellationToken ct = default) => !Options.CreateMissing ? Task.CompletedTask : Task.WhenAll(
     [
         .. containers.Select(c => c.CreateIfNotExistsAsync(cancellationToken: ct)),
         .. tables.Select(t => t.CreateAsync(ct)),

@@ -27,6 +27,11 @@ public sealed class StorageOptions
     /// <summary>Prefix of every container, queue and table, so that several deployments can share one account.</summary>
     public string Namespace { get; set; } = "";
 
+    /// <summary>
+    /// Whether a process creates the containers, queues and tables that are missing when it starts. On Azure the bicep files do, and the kernels have no right to.
+    /// </summary>
+    public bool CreateMissing { get; set; } = true;
+
     /// <summary>How long a received message stays hidden; renewed at a third of it while its handler runs. Whole seconds, at least one.</summary>
     public TimeSpan MessageLease { get; set; } = TimeSpan.FromSeconds(60);
 
