@@ -43,6 +43,7 @@ public static class StandaloneHost
     {
         services.AddOptions<MarketplaceOptions>().BindConfiguration("Marketplace").ValidateDataAnnotations().ValidateOnStart();
         services.AddMarketplaceStorage(configuration);
+        services.AddCallers(configuration);
         services.AddJobs();
         services.AddSingleton<JobRequests>();
         services.AddSingleton<CopyDetection>();
