@@ -127,5 +127,6 @@ public static class FunctionTable
     [
         new("Sweep", options => options.SweepSchedule, SweepStorage.Handle),
         new("Recluster", options => options.ReclusterSchedule, Recluster.Handle),
+        new("RecountUsage", options => options.RecountSchedule, RecountUsage.Handle),
     ];
 }
