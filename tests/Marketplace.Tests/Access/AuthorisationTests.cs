@@ -98,9 +98,9 @@ public sealed partial class AuthorisationTests(AuthorisationTests.Fixture fixtur
     {
         Standing.Invalid => "401 unauthenticated",
         Standing.WithoutRole => "403 forbidden",
-        _ when function.Access is not { } needed => "let in",
+        _ when function.Access is null => "let in",
         Standing.Anonymous => "401 unauthenticated",
-        _ when caller.Scope < needed => "403 forbidden",
+        _ when caller.Scope < function.Access => "403 forbidden",
         Standing.NoAccount => "403 no-account",
         _ when ForItself.Contains(function.Name) && caller.Owner != AuthorisationCallers.Owner && caller.Scope != KeyScope.Admin => "403 forbidden",
         _ => "let in",

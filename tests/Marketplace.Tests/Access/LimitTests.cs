@@ -183,9 +183,9 @@ public sealed class LimitTests(LimitTests.Fixture fixture) : IClassFixture<Limit
 
     private static Task<StackAnswer> SetAsync(StackApi caller, string set, int items)
     {
-        var lines = new StringBuilder("{\"kind\":\"multipleChoice\"}\n");
+        var lines = new StringBuilder("{\"evaluationSet\":1,\"kind\":\"multipleChoice\"}\n");
         for (var item = 0; item < items; item++)
-            lines.Append($"{{\"context\":\"Question {item}\",\"choices\":[\"yes\",\"no\"],\"answer\":0}}\n");
+            lines.Append($"{{\"prompt\":\"Question {item}\",\"choices\":[\"yes\",\"no\"],\"answer\":0}}\n");
         return caller.SendAsync(HttpMethod.Post, $"/evaluation-sets?set={set}", new StringContent(lines.ToString(), Encoding.UTF8, "application/jsonl"));
     }
 }
