@@ -25,7 +25,7 @@ internal static class AccountLookup
         var usage = await storage.Usage.GetAsync(owner, cancellationToken);
         var uploads = await storage.Uploads.PendingAsync(owner, cancellationToken);
         var keys = (await storage.Keys.ListAsync(owner, cancellationToken)).Count(k => k.IsValid(now));
-        var active = (await storage.Jobs.ListAsync(owner, jobs, cancellationToken)).Count(j => !j.IsTerminal);
+        var active = await storage.Jobs.CountActiveAsync(owner, cancellationToken);
         return new AccountView(
             owner,
             new AccountAmounts(usage.Bytes, usage.Adapters, uploads.Count, keys, active, usage.EvaluationSetBytes),

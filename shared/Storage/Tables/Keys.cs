@@ -71,10 +71,14 @@ internal static class Keys
 
     public static Key ContentUse(Digest digest, string baseModel, int number) => new(digest.Hex, $"{BaseModelUse}{Model(baseModel)}|{number:D10}");
 
-    public static string Aliases(string? owner) => owner is null ? Everybody : "o|" + Lower(owner);
+    public static string Aliases(string owner) => "o|" + Lower(owner);
+
+    /// <summary>From where to where the partitions of everybody's aliases are: every publish asks one of them, so that one alone would bound all.</summary>
+    public static (string From, string To) CommonAliases => (Everybody + "|", Everybody + "}");
 
     /// <summary>Spellings may be paths with any character, so their row key is a hash.</summary>
-    public static Key Alias(string? owner, string normalizedSpelling) => new(Aliases(owner), Hash(normalizedSpelling));
+    public static Key Alias(string? owner, string normalizedSpelling) =>
+        Hash(normalizedSpelling) is var hash && owner is null ? new($"{Everybody}|{hash[..2]}", hash) : new(Aliases(owner!), hash);
 
     /// <summary>Names of modules may be long, so their row key is a hash.</summary>
     public static Key SubspaceCounter(string baseModel, string module, int size) => new(Model(baseModel), Hash($"{module}|{size}"));
@@ -115,6 +119,10 @@ internal static class Keys
     public static Key Job(string id) => new("j|" + id[..2], id);
 
     public static string JobsOf(string owner) => "o|" + Lower(owner);
+
+    public static string ActiveJobsOf(string owner) => "a|" + Lower(owner);
+
+    public static Key ActiveJob(string owner, string id) => new(ActiveJobsOf(owner), id);
 
     public static Key JobOf(string owner, DateTimeOffset at, string id) => new(JobsOf(owner), $"{Descending(at)}|{id}");
 
