@@ -64,6 +64,7 @@ internal static class MarketplaceCommand
         UnlistCommand.Create(),
         BaseModelsCommand.Create(),
         KeysCommand.Create(),
+        AccountsCommand.Create(),
         WhoAmICommand.Create(),
     };
 

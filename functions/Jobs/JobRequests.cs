@@ -13,7 +13,7 @@ public sealed class JobRequests(MarketplaceStorage storage, IOptions<Marketplace
     internal async Task<Results<Accepted<JobView>, ProblemHttpResult>> SubmitAsync(
         JobKind kind, string owner, string canonical, string queue, CancellationToken cancellationToken)
     {
-        var limit = options.Value.MaxActiveJobs;
+        var limit = (await storage.Usage.QuotasAsync(owner, cancellationToken)).Jobs ?? options.Value.MaxActiveJobs;
         if (await storage.Jobs.CountActiveAsync(owner, cancellationToken) >= limit)
             return Problems.TooManyJobs(limit);
 

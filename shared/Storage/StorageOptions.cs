@@ -62,6 +62,9 @@ public sealed class StorageOptions
     /// <summary>Bytes of sketches that a process keeps in memory; an adapter's take 8 KiB.</summary>
     public long SketchCacheBytes { get; set; } = 256L << 20;
 
+    /// <summary>What each account may use, unless an admin has set something else for it. Bound from the section <c>Marketplace:Limits</c>.</summary>
+    public Quotas Quotas { get; set; } = new();
+
     internal TokenCredential Credential() => ManagedIdentityClientId is { Length: > 0 } id
         ? new ManagedIdentityCredential(ManagedIdentityId.FromUserAssignedClientId(id))
         : new DefaultAzureCredential();
