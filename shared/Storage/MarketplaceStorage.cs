@@ -39,16 +39,19 @@ public sealed class MarketplaceStorage
         BaseModels = new BaseModelStore(baseModels, Clock);
         Registrations = new RegistrationStore(baseModels);
         ContentIndex = new ContentIndex(Named("contents"), Versions, Registrations);
+        Descendants = new DescendantStore(Named("descendants"), Versions);
+        TakedownIndex = new TakedownIndex(Named("takedowns"));
         Subspaces = new SubspaceStore(Named("subspaces"));
         Collections = new CollectionStore(Named("collections"), Container("collections"), Adapters);
         Routers = new RouterStore(Container("routers"), signer, Clock, Adapters);
-        Jobs = new JobStore(Named("jobs"), Named("secrets"), Clock);
+        Audit = new AuditLog(Named("audit"));
+        Jobs = new JobStore(Named("jobs"), Named("secrets"), Clock, Audit);
         EvaluationSets = new EvaluationSetStore(Named("evaluationsets"), Named("evaluationsetversions"), Content, Clock);
         EvaluationResults = new EvaluationResultStore(Named("evaluations"), Container("evaluations"), signer, Clock, EvaluationSets, Adapters, Jobs);
-        Audit = new AuditLog(Named("audit"));
         Queues = new JobQueue(queues, names, options);
         Catalogue = new Catalogue(this);
         Commit = new VersionCommit(this);
+        Takedowns = new Takedowns(this);
         Sweep = new Sweep(this);
     }
 
@@ -87,6 +90,9 @@ public sealed class MarketplaceStorage
 
     /// <summary>Uses of bytes.</summary>
     public ContentIndex ContentIndex { get; }
+
+    /// <summary>Lineage backwards.</summary>
+    public DescendantStore Descendants { get; }
 
     /// <summary>Base models and aliases.</summary>
     public BaseModelStore BaseModels { get; }
@@ -130,6 +136,9 @@ public sealed class MarketplaceStorage
     /// <summary>Publishing.</summary>
     public VersionCommit Commit { get; }
 
+    /// <summary>Taking adapters down, and restoring them.</summary>
+    public Takedowns Takedowns { get; }
+
     /// <summary>Removal of what nothing refers to.</summary>
     public Sweep Sweep { get; }
 
@@ -137,6 +146,8 @@ public sealed class MarketplaceStorage
     public StorageOptions Options { get; }
 
     internal TimeProvider Clock { get; }
+
+    internal TakedownIndex TakedownIndex { get; }
 
     /// <summary>Creates the containers, tables and queues that are missing.</summary>
     public Task CreateAllAsync(CancellationToken ct = default) => Task.WhenAll(

@@ -36,6 +36,12 @@ public sealed class StorageOptions
     /// <summary>Age below which the sweep leaves unreferenced bytes alone; longer than any publish takes.</summary>
     public TimeSpan SweepGrace { get; set; } = TimeSpan.FromHours(24);
 
+    /// <summary>How long an adapter that was taken down can be restored; then the sweep gives up its bytes.</summary>
+    public TimeSpan TakedownRetention { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>How long audit events are kept.</summary>
+    public TimeSpan AuditRetention { get; set; } = TimeSpan.FromDays(400);
+
     /// <summary>Deliveries of a message after which it is poison.</summary>
     public int MaxDeliveries { get; set; } = 5;
 
