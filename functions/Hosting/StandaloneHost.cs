@@ -66,6 +66,7 @@ public static class StandaloneHost
         app.UseMiddleware<ProblemMiddleware>();
         app.UseRouting();
         app.UseMiddleware<Authentication>();
+        app.UseMiddleware<Auditing>();
         app.MapOpenApi("/openapi/{documentName}.json");
         foreach (var function in FunctionTable.Http)
         {

@@ -45,6 +45,6 @@ public sealed class Authentication(RequestDelegate next)
         if (!header.StartsWith(Scheme, StringComparison.OrdinalIgnoreCase))
             return null;
         var key = await storage.Keys.AuthenticateAsync(header[Scheme.Length..].Trim(), cancellationToken);
-        return key is null ? null : new Caller(key.Owner, key.Scope);
+        return key is null ? null : new Caller(key.Owner, key.Scope) { Via = $"key:{key.Id}" };
     }
 }

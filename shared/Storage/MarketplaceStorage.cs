@@ -163,13 +163,15 @@ public sealed class MarketplaceStorage
 
     private static (BlobServiceClient, QueueServiceClient, TableServiceClient) Clients(StorageOptions options)
     {
-        var messages = new QueueClientOptions { MessageEncoding = QueueMessageEncoding.Base64 };
+        var (blobs, messages, rows) = (new BlobClientOptions(), new QueueClientOptions { MessageEncoding = QueueMessageEncoding.Base64 }, new TableClientOptions());
+        if (options.Transport is { } transport)
+            blobs.Transport = messages.Transport = rows.Transport = transport;
         if (options.ConnectionString is { Length: > 0 } connection)
-            return (new(connection), new(connection, messages), new(connection));
+            return (new(connection, blobs), new(connection, messages), new(connection, rows));
         if (options is not { BlobServiceUri: { } blob, QueueServiceUri: { } queue, TableServiceUri: { } table })
             throw new ArgumentException("Storage needs a connection string, or the addresses of its blob, queue and table services.", nameof(options));
-        var credential = options.Credential();
-        return (new(blob, credential), new(queue, credential, messages), new(table, credential));
+        var credential = options.Identity ?? options.Credential();
+        return (new(blob, credential, blobs), new(queue, credential, messages), new(table, credential, rows));
     }
 
     private static T Kept<T>(List<T> list, T item)

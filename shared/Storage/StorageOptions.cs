@@ -1,4 +1,5 @@
 using Azure.Core;
+using Azure.Core.Pipeline;
 using Azure.Identity;
 
 namespace Marketplace.Storage;
@@ -62,6 +63,12 @@ public sealed class StorageOptions
 
     /// <summary>Bytes of sketches that a process keeps in memory; an adapter's take 8 KiB.</summary>
     public long SketchCacheBytes { get; set; } = 256L << 20;
+
+    /// <summary>The identity to use instead of those below, for whoever makes the options in code.</summary>
+    internal TokenCredential? Identity { get; set; }
+
+    /// <summary>How requests are sent; by default as the client libraries do.</summary>
+    internal HttpPipelineTransport? Transport { get; set; }
 
     internal TokenCredential Credential() => ManagedIdentityClientId is { Length: > 0 } id
         ? new ManagedIdentityCredential(ManagedIdentityId.FromUserAssignedClientId(id))
