@@ -7,6 +7,9 @@ namespace Marketplace.Storage;
 /// <summary>The marketplace's data: one store for each kind, over the clients of one storage account.</summary>
 public sealed class MarketplaceStorage
 {
+    /// <summary>How messages are written; the host of Azure Functions has to read them the same way.</summary>
+    public const QueueMessageEncoding MessageEncoding = QueueMessageEncoding.Base64;
+
     private readonly List<BlobContainerClient> containers = [];
     private readonly List<Table> tables = [];
 
@@ -152,7 +155,7 @@ public sealed class MarketplaceStorage
 
     private static (BlobServiceClient, QueueServiceClient, TableServiceClient) Clients(StorageOptions options)
     {
-        var messages = new QueueClientOptions { MessageEncoding = QueueMessageEncoding.Base64 };
+        var messages = new QueueClientOptions { MessageEncoding = MessageEncoding };
         if (options.ConnectionString is { Length: > 0 } connection)
             return (new(connection), new(connection, messages), new(connection));
         if (options is not { BlobServiceUri: { } blob, QueueServiceUri: { } queue, TableServiceUri: { } table })

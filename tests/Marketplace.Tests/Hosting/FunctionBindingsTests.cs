@@ -127,7 +127,8 @@ public sealed partial class FunctionBindingsTests : IAsyncDisposable
         var queues = settings["extensions"]!["queues"]!;
         Assert.Equal("2.0", (string?)settings["version"]);
         Assert.Equal("", (string?)settings["extensions"]!["http"]!["routePrefix"]);
-        Assert.Equal("none", (string?)queues["messageEncoding"]);
+        // Read otherwise, every message would name nothing, and be done.
+        Assert.Equal(MarketplaceStorage.MessageEncoding.ToString(), (string?)queues["messageEncoding"], ignoreCase: true);
         Assert.Equal(defaults.MaxDeliveries, (int?)queues["maxDequeueCount"]);
         // One message at a time for each queue, like the standalone host.
         Assert.Equal((1, 0), ((int)queues["batchSize"]!, (int)queues["newBatchThreshold"]!));
