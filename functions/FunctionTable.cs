@@ -1,5 +1,6 @@
 using Marketplace.Functions.Accounts;
 using Marketplace.Functions.Adapters;
+using Marketplace.Functions.Audit;
 using Marketplace.Functions.BaseModels;
 using Marketplace.Functions.Clusterings;
 using Marketplace.Functions.Collections;
@@ -40,13 +41,17 @@ public static class FunctionTable
         new("GetAnalysis", "GET", "/adapters/{owner}/{name}/versions/{revision}/analysis", Anyone, GetAnalysis.Handle, "Norms, spectra and ranks of a version, module by module"),
         new("GetMergeReport", "GET", "/adapters/{owner}/{name}/versions/{revision}/merge-report", Anyone, GetMergeReport.Handle, "What became of the merge that made a version"),
         new("GetLineage", "GET", "/adapters/{owner}/{name}/versions/{revision}/lineage", Anyone, GetLineage.Handle, "What a version was made of, down to the trained adapters"),
-        new("DownloadFile", "GET", "/adapters/{owner}/{name}/versions/{revision}/files/{**path}", Anyone, DownloadFile.Handle, "Redirect to a file's bytes"),
-        new("GetRank", "GET", "/adapters/{owner}/{name}/versions/{revision}/ranks/{rank}", Anyone, GetRank.Handle, "A version truncated to a smaller rank: files and what is lost"),
+        new("DownloadFile", "GET", "/adapters/{owner}/{name}/versions/{revision}/files/{**path}", Anyone, DownloadFile.Handle, "Redirect to a file's bytes") { ExpensiveWith = "rank" },
+        new("GetRank", "GET", "/adapters/{owner}/{name}/versions/{revision}/ranks/{rank}", Anyone, GetRank.Handle, "A version truncated to a smaller rank: files and what is lost") { Cost = RequestCost.Expensive },
         new("SetTag", "PUT", "/adapters/{owner}/{name}/tags/{tag}", Publish, SetTag.Handle, "Name a version"),
         new("DeleteTag", "DELETE", "/adapters/{owner}/{name}/tags/{tag}", Publish, DeleteTag.Handle, "Forget a version's name"),
         new("GetCluster", "GET", "/adapters/{owner}/{name}/cluster", Anyone, GetCluster.Handle, "The cluster that an adapter is in"),
-        new("FindSimilar", "GET", "/adapters/{owner}/{name}/similar", Anyone, FindSimilar.Handle, "Nearest adapters of the same base model"),
-        new("GetNovelty", "GET", "/adapters/{owner}/{name}/novelty", Anyone, GetNovelty.Handle, "What an adapter adds to its library: reuse or add"),
+        new("FindSimilar", "GET", "/adapters/{owner}/{name}/similar", Anyone, FindSimilar.Handle, "Nearest adapters of the same base model") { Cost = RequestCost.Expensive },
+        new("GetNovelty", "GET", "/adapters/{owner}/{name}/novelty", Anyone, GetNovelty.Handle, "What an adapter adds to its library: reuse or add") { Cost = RequestCost.Expensive },
+
+        new("TakeDownAdapter", "POST", "/adapters/{owner}/{name}/takedown", KeyScope.Admin, TakeDownAdapter.Handle, "Take an adapter down"),
+        new("GetTakedown", "GET", "/adapters/{owner}/{name}/takedown", Anyone, GetTakedown.Handle, "That an adapter is down, and why"),
+        new("RestoreAdapter", "DELETE", "/adapters/{owner}/{name}/takedown", KeyScope.Admin, RestoreAdapter.Handle, "Restore an adapter that was taken down"),
 
         new("BeginUpload", "POST", "/uploads", Publish, BeginUpload.Handle, "Begin an upload"),
         new("GetUpload", "GET", "/uploads/{id}", Publish, GetUpload.Handle, "How far an upload got"),
@@ -54,30 +59,30 @@ public static class FunctionTable
         new("CompleteUpload", "POST", "/uploads/{id}/complete", Publish, CompleteUpload.Handle, "Validate and publish an upload"),
         new("CancelUpload", "DELETE", "/uploads/{id}", Publish, CancelUpload.Handle, "Give up an upload"),
 
-        new("CompareAdapters", "POST", "/compatibility", Anyone, CompareAdapters.Handle, "How adapters go together, before they are merged"),
+        new("CompareAdapters", "POST", "/compatibility", Anyone, CompareAdapters.Handle, "How adapters go together, before they are merged", ReadsOnly: true) { Cost = RequestCost.Expensive },
         new("RequestMerge", "POST", "/merges", Publish, RequestMerge.Handle, "Merge adapters on the kernels"),
-        new("PlanMerge", "POST", "/merges/plan", Read, PlanMerge.Handle, "What a merge would do and cost"),
+        new("PlanMerge", "POST", "/merges/plan", Read, PlanMerge.Handle, "What a merge would do and cost", ReadsOnly: true) { Cost = RequestCost.Expensive },
         new("ListMergeMethods", "GET", "/merge-methods", Anyone, ListMergeMethods.Handle, "Merge methods and their parameters"),
         new("RequestComposition", "POST", "/compositions", Publish, RequestComposition.Handle, "Learn from examples how adapters are combined"),
         new("RequestSubtraction", "POST", "/subtractions", Publish, RequestSubtraction.Handle, "Subtract general knowledge from an adapter"),
         new("RequestSubtractionBatch", "POST", "/subtractions/batch", Publish, RequestSubtractionBatch.Handle, "Subtract general knowledge from many adapters"),
-        new("RequestClustering", "POST", "/clusterings", Publish, RequestClustering.Handle, "Cluster a base model's library"),
+        new("RequestClustering", "POST", "/clusterings", Publish, RequestClustering.Handle, "Cluster a base model's library") { Cost = RequestCost.Expensive },
         new("ListClusterings", "GET", "/clusterings", Anyone, ListClusterings.Handle, "Cluster snapshots of a library, newest first"),
         new("BuildLibrary", "POST", "/clusterings/{id}/build", Publish, BuildLibrary.Handle, "Merge each cluster of a snapshot into one adapter"),
         new("ListCollections", "GET", "/collections", Anyone, ListCollections.Handle, "An account's collections"),
         new("GetCollection", "GET", "/collections/{owner}/{name}", Anyone, GetCollection.Handle, "One collection of versions that were made together"),
         new("DeleteCollection", "DELETE", "/collections/{owner}/{name}", Publish, DeleteCollection.Handle, "Forget a collection; its versions stay"),
 
-        new("FindDiverse", "GET", "/libraries/diverse", Anyone, FindDiverse.Handle, "Adapters that differ from each other and stand for a library"),
+        new("FindDiverse", "GET", "/libraries/diverse", Anyone, FindDiverse.Handle, "Adapters that differ from each other and stand for a library") { Cost = RequestCost.Expensive },
         new("RequestRouter", "POST", "/routers", Publish, RequestRouter.Handle, "Compute the prototypes of a set of adapters (Arrow)"),
         new("GetRouter", "GET", "/routers/{id}", Anyone, GetRouter.Handle, "One router"),
         new("DownloadRouterFile", "GET", "/routers/{id}/files/{name}", Anyone, DownloadRouterFile.Handle, "Redirect to a router's prototypes or description"),
-        new("RouteTokens", "POST", "/routers/{id}/route", Anyone, RouteTokens.Handle, "Which adapters take which tokens"),
+        new("RouteTokens", "POST", "/routers/{id}/route", Anyone, RouteTokens.Handle, "Which adapters take which tokens", ReadsOnly: true) { Cost = RequestCost.Expensive },
         new("GetClustering", "GET", "/clusterings/{id}", Anyone, GetClustering.Handle, "One cluster snapshot, with what has arrived since"),
         new("GetClusterMap", "GET", "/clusterings/{id}/map", Anyone, GetClusterMap.Handle, "A snapshot's adapters as points of a plane"),
         new("GetClusterMapSvg", "GET", "/clusterings/{id}/map.svg", Anyone, GetClusterMap.HandleSvg, "The same as a picture"),
 
-        new("PublishEvaluationSet", "POST", "/evaluation-sets", Publish, PublishEvaluationSet.Handle, "Publish a version of an evaluation set"),
+        new("PublishEvaluationSet", "POST", "/evaluation-sets", Publish, PublishEvaluationSet.Handle, "Publish a version of an evaluation set") { Cost = RequestCost.Expensive },
         new("ListEvaluationSets", "GET", "/evaluation-sets", Anyone, ListEvaluationSets.Handle, "List evaluation sets"),
         new("GetEvaluationSet", "GET", "/evaluation-sets/{owner}/{name}", Anyone, GetEvaluationSet.Handle, "One evaluation set"),
         new("UpdateEvaluationSet", "PATCH", "/evaluation-sets/{owner}/{name}", Publish, UpdateEvaluationSet.Handle, "Unlist an evaluation set, or list it again"),
@@ -87,9 +92,9 @@ public static class FunctionTable
         new("RequestEvaluation", "POST", "/evaluations", Publish, RequestEvaluation.Handle, "Score adapters on evaluation sets on the kernels"),
         new("GetEvaluation", "GET", "/evaluations/{id}", Anyone, GetEvaluation.Handle, "The result of an evaluation"),
         new("DownloadPredictions", "GET", "/evaluations/{id}/predictions", Anyone, DownloadPredictions.Handle, "Redirect to an evaluation's predictions"),
-        new("CompareEvaluations", "POST", "/evaluations/compare", Anyone, CompareEvaluations.Handle, "Hold evaluations of one set against each other"),
-        new("MixEvaluations", "POST", "/evaluations/ensemble", Anyone, MixEvaluations.Handle, "Score mixtures, votes and portfolios of kept predictions"),
-        new("GetLeaderboard", "GET", "/leaderboards", Anyone, GetLeaderboard.Handle, "A base model's evaluations on a set, best first"),
+        new("CompareEvaluations", "POST", "/evaluations/compare", Anyone, CompareEvaluations.Handle, "Hold evaluations of one set against each other", ReadsOnly: true) { Cost = RequestCost.Expensive },
+        new("MixEvaluations", "POST", "/evaluations/ensemble", Anyone, MixEvaluations.Handle, "Score mixtures, votes and portfolios of kept predictions", ReadsOnly: true) { Cost = RequestCost.Expensive },
+        new("GetLeaderboard", "GET", "/leaderboards", Anyone, GetLeaderboard.Handle, "A base model's evaluations on a set, best first") { Cost = RequestCost.Expensive },
 
         new("ListJobs", "GET", "/jobs", Read, ListJobs.Handle, "The caller's jobs"),
         new("GetJob", "GET", "/jobs/{id}", Read, GetJob.Handle, "One job"),
@@ -99,6 +104,14 @@ public static class FunctionTable
         new("ListKeys", "GET", "/keys", Read, ListKeys.Handle, "The caller's keys"),
         new("CreateKey", "POST", "/keys", Read, CreateKey.Handle, "Make a key"),
         new("RevokeKey", "DELETE", "/keys/{id}", Read, RevokeKey.Handle, "Take a key back"),
+
+        new("GetAccount", "GET", "/accounts/{owner}", Read, GetAccount.Handle, "What an account uses, and what it may use"),
+        new("SetQuota", "PUT", "/accounts/{owner}/quota", KeyScope.Admin, SetQuota.Handle, "Set what an account may use"),
+        new("ListIdentities", "GET", "/accounts/{owner}/identities", KeyScope.Admin, ListIdentities.Handle, "Identities of the tenant that are bound to an account"),
+        new("BindIdentity", "PUT", "/accounts/{owner}/identities/{objectId}", KeyScope.Admin, BindIdentity.Handle, "Bind an identity of the tenant to an account"),
+        new("UnbindIdentity", "DELETE", "/accounts/{owner}/identities/{objectId}", KeyScope.Admin, UnbindIdentity.Handle, "Take an identity from an account"),
+
+        new("ListAudit", "GET", "/audit", Read, ListAudit.Handle, "What was done: by the caller, or for an admin by everybody"),
 
         new("ListBaseModels", "GET", "/base-models", Anyone, ListBaseModels.Handle, "Base models and their aliases"),
         new("RegisterBaseModel", "POST", "/base-models", KeyScope.Admin, RegisterBaseModel.Handle, "Begin to send a base model's files"),
@@ -121,5 +134,6 @@ public static class FunctionTable
     [
         new("Sweep", options => options.SweepSchedule, SweepStorage.Handle),
         new("Recluster", options => options.ReclusterSchedule, Recluster.Handle),
+        new("RecountUsage", options => options.RecountSchedule, RecountUsage.Handle),
     ];
 }

@@ -26,6 +26,15 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
     public Task<AdapterView> SetListed(AdapterReference adapter, bool listed, CancellationToken ct) =>
         Connection.Patch<AdapterView>(adapter.Route, new UpdateAdapterRequest(listed), ct);
 
+    public Task<TakedownView> TakeDown(AdapterReference adapter, TakedownRequest request, CancellationToken ct) => Connection.Post<TakedownView>($"{adapter.Route}/takedown", request, ct);
+
+    public Task<TakedownView> GetTakedown(AdapterReference adapter, CancellationToken ct) => Connection.Get<TakedownView>($"{adapter.Route}/takedown", ct);
+
+    public Task<RestoreView> Restore(AdapterReference adapter, CancellationToken ct) => Connection.Delete<RestoreView>($"{adapter.Route}/takedown", ct);
+
+    /// <summary>Audit events; the query begins with an ampersand or is empty.</summary>
+    public IAsyncEnumerable<AuditEventView> ListAudit(string query, CancellationToken ct) => All<AuditEventView>($"audit?limit=200{query}", ct);
+
     public IAsyncEnumerable<VersionView> ListVersions(AdapterReference adapter, CancellationToken ct) => All<VersionView>($"{adapter.Route}/versions", ct);
 
     public Task<VersionView> GetVersion(AdapterReference adapter, CancellationToken ct) => Connection.Get<VersionView>(adapter.VersionRoute, ct);
@@ -131,11 +140,11 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
 
     public Task<JobView> CancelJob(string id, CancellationToken ct) => Connection.Post<JobView>($"jobs/{Uri.EscapeDataString(id)}/cancel", null, ct);
 
-    public IAsyncEnumerable<KeyView> ListKeys(CancellationToken ct) => All<KeyView>("keys", ct);
+    public IAsyncEnumerable<KeyView> ListKeys(string? owner, CancellationToken ct) => All<KeyView>("keys" + OfOwner(owner), ct);
 
     public Task<KeyView> CreateKey(CreateKeyRequest request, CancellationToken ct) => Connection.Post<KeyView>("keys", request, ct);
 
-    public Task RevokeKey(string id, CancellationToken ct) => Connection.Send(HttpMethod.Delete, $"keys/{Uri.EscapeDataString(id)}", ct);
+    public Task RevokeKey(string id, string? owner, CancellationToken ct) => Connection.Send(HttpMethod.Delete, $"keys/{Uri.EscapeDataString(id)}{OfOwner(owner)}", ct);
 
     public IAsyncEnumerable<BaseModelView> ListBaseModels(CancellationToken ct) => All<BaseModelView>("base-models", ct);
 
@@ -170,6 +179,8 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
     }
 
     public void Dispose() => Connection.Dispose();
+
+    private static string OfOwner(string? owner) => owner is null ? "" : $"?owner={Uri.EscapeDataString(owner)}";
 
     // Follows the continuations.
     private async IAsyncEnumerable<T> All<T>(string route, [EnumeratorCancellation] CancellationToken ct)

@@ -62,8 +62,12 @@ internal static class MarketplaceCommand
         ScoresCommand.CreateEnsemble(),
         JobCommand.Create(),
         UnlistCommand.Create(),
+        TakedownCommand.Create(),
+        TakedownCommand.CreateRestore(),
+        AuditCommand.Create(),
         BaseModelsCommand.Create(),
         KeysCommand.Create(),
+        AccountsCommand.Create(),
         WhoAmICommand.Create(),
     };
 

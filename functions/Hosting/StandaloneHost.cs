@@ -45,6 +45,7 @@ public static class StandaloneHost
         services.AddLogging(logging => logging.AddFilter("Azure", LogLevel.Warning).AddFilter("Microsoft.AspNetCore", LogLevel.Warning));
         services.AddHostedService<Preparation>();
         services.AddMarketplaceStorage(configuration);
+        services.AddCallers(configuration);
         services.AddJobs();
         services.AddSingleton<JobRequests>();
         services.AddSingleton<CopyDetection>();
@@ -68,6 +69,7 @@ public static class StandaloneHost
         app.UseMiddleware<ProblemMiddleware>();
         app.UseRouting();
         app.UseMiddleware<Authentication>();
+        app.UseMiddleware<Auditing>();
         app.UseEndpoints(MapTable);
     }
 

@@ -13,5 +13,7 @@ public static class FailJob
             await jobs.FinishAsync(
                 job, JobStatus.Failed, null, "poisoned", "The job failed too often; the operator's log says why. Asking again starts a new attempt.", cancellationToken);
         }
+
+        AuditScope.NothingDone(); // but what the job's end has left
     }
 }

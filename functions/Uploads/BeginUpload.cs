@@ -25,8 +25,12 @@ public static class BeginUpload
         var files = Check(request.Files, request.Message, options.Value, out var issues);
         if (issues.Count > 0)
             return Problems.InvalidRequest(issues);
+        if (await Lookup.OutputAsync(storage, requester.Caller, adapter, cancellationToken) is { } gone)
+            return gone;
 
         var now = time.GetUtcNow();
+        if (await UploadRoom.LackingAsync(storage, adapter, files, now, cancellationToken) is { } excess)
+            return Problems.QuotaExceeded(excess.ToString());
         return await OpenAsync(
             new UploadRecord(
                 NewId(), adapter, requester.Owner, request.Private, UploadState.Open, files,

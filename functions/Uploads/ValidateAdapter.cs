@@ -15,7 +15,12 @@ public static class ValidateAdapter
         var storage = services.GetRequiredService<MarketplaceStorage>();
         var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger(nameof(ValidateAdapter));
         if (await storage.Uploads.GetAsync(uploadId, cancellationToken) is not { State: UploadState.Queued } upload)
+        {
+            AuditScope.NothingDone();
             return;
+        }
+
+        AuditScope.About($"uploads/{uploadId}", upload.Adapter.ToString());
 
         using var scratch = new ScratchFolder();
         var decided = await (upload.Kind == UploadKind.BaseModel
@@ -23,6 +28,7 @@ public static class ValidateAdapter
             : services.GetRequiredService<UploadValidation>().RunAsync(upload, scratch.Path, cancellationToken));
         if (await storage.Uploads.UpdateAsync(decided, cancellationToken) == UpdateResult.Conflict)
             return;
+        AuditScope.About($"uploads/{uploadId}", $"{upload.Adapter} {decided.State}{(decided.FailureCode is { } code ? $": {code}" : "")}");
         await storage.Staging.DeleteUploadAsync(uploadId, cancellationToken);
         logger.LogInformation("Upload {UploadId} for {Adapter} is {State}", uploadId, upload.Adapter, decided.State);
     }

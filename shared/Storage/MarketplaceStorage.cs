@@ -31,6 +31,8 @@ public sealed class MarketplaceStorage
         Reports = new ReportStore(Container("reports"));
         Keys = new KeyStore(Named("keys"), Clock);
         Publishers = new PublisherStore(Named("publishers"), Clock);
+        Identities = new IdentityStore(Named("identities"), Clock);
+        Usage = new UsageStore(Named("usage"), options.Quotas, Clock);
         var members = new LibraryMembers(Named("libraries"));
         Adapters = new AdapterStore(Named("adapters"), members);
         Arrivals = new ArrivalStore(Named("arrivals"), Adapters);
@@ -42,17 +44,21 @@ public sealed class MarketplaceStorage
         BaseModels = new BaseModelStore(baseModels, Clock);
         Registrations = new RegistrationStore(baseModels);
         ContentIndex = new ContentIndex(Named("contents"), Versions, Registrations);
+        Descendants = new DescendantStore(Named("descendants"), Versions);
+        TakedownIndex = new TakedownIndex(Named("takedowns"));
         Subspaces = new SubspaceStore(Named("subspaces"));
         Collections = new CollectionStore(Named("collections"), Container("collections"), Adapters);
         Routers = new RouterStore(Container("routers"), signer, Clock, Adapters);
-        Jobs = new JobStore(Named("jobs"), Named("secrets"), Clock);
+        Audit = new AuditLog(Named("audit"));
+        Jobs = new JobStore(Named("jobs"), Named("secrets"), Clock, Audit);
         EvaluationSets = new EvaluationSetStore(Named("evaluationsets"), Named("evaluationsetversions"), Content, Clock);
         EvaluationResults = new EvaluationResultStore(Named("evaluations"), Container("evaluations"), signer, Clock, EvaluationSets, Adapters, Jobs);
-        Audit = new AuditLog(Named("audit"));
         Queues = new JobQueue(queues, names, options);
         Catalogue = new Catalogue(this);
         Commit = new VersionCommit(this);
+        Takedowns = new Takedowns(this);
         Sweep = new Sweep(this);
+        Recount = new UsageRecount(this);
     }
 
     /// <summary>Bytes by digest.</summary>
@@ -76,6 +82,12 @@ public sealed class MarketplaceStorage
     /// <summary>Accounts.</summary>
     public PublisherStore Publishers { get; }
 
+    /// <summary>Identities of the tenant that act as accounts.</summary>
+    public IdentityStore Identities { get; }
+
+    /// <summary>What accounts use, and what they may use.</summary>
+    public UsageStore Usage { get; }
+
     /// <summary>Adapters and their pointers.</summary>
     public AdapterStore Adapters { get; }
 
@@ -90,6 +102,9 @@ public sealed class MarketplaceStorage
 
     /// <summary>Uses of bytes.</summary>
     public ContentIndex ContentIndex { get; }
+
+    /// <summary>Lineage backwards.</summary>
+    public DescendantStore Descendants { get; }
 
     /// <summary>Base models and aliases.</summary>
     public BaseModelStore BaseModels { get; }
@@ -133,16 +148,24 @@ public sealed class MarketplaceStorage
     /// <summary>Publishing.</summary>
     public VersionCommit Commit { get; }
 
+    /// <summary>Taking adapters down, and restoring them.</summary>
+    public Takedowns Takedowns { get; }
+
     /// <summary>Removal of what nothing refers to.</summary>
     public Sweep Sweep { get; }
+
+    /// <summary>Makes what accounts are charged agree with what they have published.</summary>
+    public UsageRecount Recount { get; }
 
     /// <summary>The options in force.</summary>
     public StorageOptions Options { get; }
 
     internal TimeProvider Clock { get; }
 
-    /// <summary>Creates the containers, tables and queues that are missing.</summary>
-    public Task CreateAllAsync(CancellationToken ct = default) => Task.WhenAll(
+    internal TakedownIndex TakedownIndex { get; }
+
+    /// <summary>Creates the containers, tables and queues that are missing, unless the options say that they are there.</summary>
+    public Task CreateAllAsync(CancellationToken ct = default) => !Options.CreateMissing ? Task.CompletedTask : Task.WhenAll(
     [
         .. containers.Select(c => c.CreateIfNotExistsAsync(cancellationToken: ct)),
         .. tables.Select(t => t.CreateAsync(ct)),
@@ -155,13 +178,15 @@ public sealed class MarketplaceStorage
 
     private static (BlobServiceClient, QueueServiceClient, TableServiceClient) Clients(StorageOptions options)
     {
-        var messages = new QueueClientOptions { MessageEncoding = MessageEncoding };
+        var (blobs, messages, rows) = (new BlobClientOptions(), new QueueClientOptions { MessageEncoding = MessageEncoding }, new TableClientOptions());
+        if (options.Transport is { } transport)
+            blobs.Transport = messages.Transport = rows.Transport = transport;
         if (options.ConnectionString is { Length: > 0 } connection)
-            return (new(connection), new(connection, messages), new(connection));
+            return (new(connection, blobs), new(connection, messages), new(connection, rows));
         if (options is not { BlobServiceUri: { } blob, QueueServiceUri: { } queue, TableServiceUri: { } table })
             throw new ArgumentException("Storage needs a connection string, or the addresses of its blob, queue and table services.", nameof(options));
-        var credential = options.Credential();
-        return (new(blob, credential), new(queue, credential, messages), new(table, credential));
+        var credential = options.Identity ?? options.Credential();
+        return (new(blob, credential, blobs), new(queue, credential, messages), new(table, credential, rows));
     }
 
     private static T Kept<T>(List<T> list, T item)

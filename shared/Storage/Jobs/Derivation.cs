@@ -75,6 +75,13 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
     private async Task<Derived> ComputeAsync(
         DerivationRequest request, string folder, ModuleComputation compute, JobProgressReporter progress, CancellationToken cancellationToken)
     {
+        // The commit looks again; here it saves the work.
+        foreach (var input in request.Inputs.Select(i => AdapterId.Parse(i.Adapter)).Distinct())
+        {
+            if (await storage.Adapters.GetAsync(input, cancellationToken) is { Takedown: not null })
+                throw InputTakenDown(input);
+        }
+
         var graph = request.Graph();
         using var inputs = await reader.OpenAllAsync(graph.Leaves.Select(request.Find), cancellationToken);
         // Only the kernels fold: the functions have neither their numerics nor room for a model's weights.
@@ -133,10 +140,17 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
 
         var publication = new Publication(AdapterId.Parse(request.Output.Adapter), owner, request.Output.Private, key, Message: request.Recipe.Notes, Lineage: Lineage(request, kernel, learned));
         ImmutableArray<string> warnings = [.. report.Issues.Where(i => i.Severity == IssueSeverity.Warning).Select(i => i.Code).Distinct()];
-        return await publisher.PublishAsync(folder, report, warnings, publication, cancellationToken) is PublishOutcome.Published published
-            ? published.Version
-            : throw new JobFailureException("forbidden", $"The name '{request.Output.Adapter}' belongs to another account.");
+        return await publisher.PublishAsync(folder, report, warnings, publication, cancellationToken) switch
+        {
+            PublishOutcome.Published published => published.Version,
+            PublishOutcome.QuotaExceeded full => throw new JobFailureException("quota-exceeded", full.Excess.ToString()),
+            PublishOutcome.InputTakenDown { Input: var input } => throw InputTakenDown(input),
+            PublishOutcome.TakenDown => throw new JobFailureException("taken-down", $"'{request.Output.Adapter}' was taken down; nothing is published to it."),
+            _ => throw new JobFailureException("forbidden", $"The name '{request.Output.Adapter}' belongs to another account."),
+        };
     }
+
+    private static JobFailureException InputTakenDown(AdapterId input) => new("input-taken-down", $"'{input}' was taken down; nothing is made from it.");
 
     private static Lineage Lineage(DerivationRequest request, string? kernel, LearnedComposition? learned) => new(
         request.Method,

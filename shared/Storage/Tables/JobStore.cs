@@ -18,9 +18,10 @@ public sealed class JobStore
     private readonly Table table;
     private readonly Table secrets;
     private readonly TimeProvider clock;
+    private readonly AuditLog audit;
     private byte[]? secret;
 
-    internal JobStore(Table table, Table secrets, TimeProvider clock) => (this.table, this.secrets, this.clock) = (table, secrets, clock);
+    internal JobStore(Table table, Table secrets, TimeProvider clock, AuditLog audit) => (this.table, this.secrets, this.clock, this.audit) = (table, secrets, clock, audit);
 
     /// <summary>The id of a request: its kind, its canonical JSON with inputs resolved to digests, and the code that will run it.</summary>
     public async Task<string> ComputeIdAsync(JobKind kind, string canonicalJson, string kernelIdentity, CancellationToken ct = default)
@@ -39,14 +40,16 @@ public sealed class JobStore
         {
             // The listing row comes first: a listing row without job is skipped by lists, a job without listing row would be lost to them.
             await table.AddAsync(Listing(fresh), ct);
-            await table.AddAsync(Write(fresh), ct);
+            if (await table.AddAsync(Write(fresh), ct) is not null)
+                await table.PutAsync(Active(fresh), ct);
         }
         while (true)
         {
             var present = await GetAsync(job.Id, ct) ?? throw new InvalidOperationException("A job row has vanished.");
             if (present.Status is not (JobStatus.Failed or JobStatus.Cancelled))
                 return new JobSubmission(present, present.Status == JobStatus.Queued);
-            await table.UpdateAsync(Write(Restarted(present)), present.ETag, ct);
+            if (await table.UpdateAsync(Write(Restarted(present)), present.ETag, ct) == UpdateResult.Updated)
+                await table.PutAsync(Active(present), ct);
         }
     }
 
@@ -66,6 +69,23 @@ public sealed class JobStore
                 break;
         }
         return jobs;
+    }
+
+    /// <summary>
+    /// How many jobs of an account wait or run, for a limit: its marks are looked at, and those of jobs that have ended removed. A mark is put after its job's row, so a crash
+    /// between the two leaves one job uncounted, and a mark put anew meanwhile has another ETag than the one that is removed.
+    /// </summary>
+    public async Task<int> CountActiveAsync(string owner, CancellationToken ct = default)
+    {
+        var active = 0;
+        await foreach (var mark in table.QueryAsync(Filter.Partition(Keys.ActiveJobsOf(owner)), ct))
+        {
+            if (await GetAsync(mark.RowKey, ct) is { IsTerminal: false })
+                active++;
+            else
+                await table.DeleteAsync(new(mark.PartitionKey, mark.RowKey), mark.ETag, ct);
+        }
+        return active;
     }
 
     /// <summary>
@@ -94,6 +114,14 @@ public sealed class JobStore
         JobRecord job, JobStatus status, string? resultJson = null, string? errorCode = null, string? errorMessage = null, CancellationToken ct = default)
     {
         var ended = await ChangeAsync(job.Id, job.Attempt, present => Ended(present, status, resultJson, errorCode, errorMessage), _ => true, ct);
+        if (ended is not null)
+        {
+            // The job's row keeps what came of it, should the process end here.
+            await audit.WriteAsync(
+                new AuditEvent(ended.FinishedAt ?? clock.GetUtcNow(), ended.Owner, Action(status), $"jobs/{job.Id}", errorCode is null ? ended.Kind.ToString() : $"{ended.Kind}: {errorCode}"),
+                $"job {job.Id} {job.Attempt}", ct);
+        }
+
         return ended is not null ? UpdateResult.Updated
             : await GetAsync(job.Id, ct) is null ? UpdateResult.NotFound : UpdateResult.Conflict;
     }
@@ -113,6 +141,13 @@ public sealed class JobStore
         }
         return null;
     }
+
+    private static string Action(JobStatus status) => status switch
+    {
+        JobStatus.Succeeded => "job-succeeded",
+        JobStatus.Cancelled => "job-cancelled",
+        _ => "job-failed",
+    };
 
     private JobRecord Ended(JobRecord job, JobStatus status, string? resultJson, string? errorCode, string? errorMessage) => job with
     {
@@ -154,6 +189,8 @@ public sealed class JobStore
         row["Id"] = job.Id;
         return row;
     }
+
+    private static TableEntity Active(JobRecord job) => Rows.New(Keys.ActiveJob(job.Owner, job.Id));
 
     private static TableEntity Write(JobRecord job)
     {

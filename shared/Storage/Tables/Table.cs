@@ -51,6 +51,22 @@ internal sealed class Table(TableClient client)
         await client.UpsertEntityAsync(entity, TableUpdateMode.Replace, ct);
     }
 
+    /// <summary>Writes rows of one partition together, or none of them; false if a row was there already, is gone, or was written meanwhile.</summary>
+    public async Task<bool> TransactAsync(IReadOnlyList<TableTransactionAction> actions, CancellationToken ct)
+    {
+        foreach (var action in actions)
+            EntityLimits.Check((TableEntity)action.Entity);
+        try
+        {
+            await client.SubmitTransactionAsync(actions, ct);
+            return true;
+        }
+        catch (TableTransactionFailedException e) when (e.Status is 404 or 409 or 412)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Deletes the row if nobody has written it since <paramref name="etag"/>.</summary>
     public async Task<UpdateResult> DeleteAsync(Key key, ETag etag, CancellationToken ct)
     {
@@ -62,6 +78,20 @@ internal sealed class Table(TableClient client)
         catch (RequestFailedException e) when (e.Status is 412 or 404)
         {
             return e.Status == 412 ? UpdateResult.Conflict : UpdateResult.NotFound;
+        }
+    }
+
+    /// <summary>Deletes up to 100 rows of one partition at once, whoever has written them since; if one of them is gone, one by one.</summary>
+    public async Task DeleteAllAsync(IReadOnlyList<TableEntity> entities, CancellationToken ct)
+    {
+        try
+        {
+            await client.SubmitTransactionAsync(entities.Select(e => new TableTransactionAction(TableTransactionActionType.Delete, e, ETag.All)), ct);
+        }
+        catch (TableTransactionFailedException e) when (e.Status == 404)
+        {
+            foreach (var entity in entities)
+                await DeleteAsync(entity.Key(), ETag.All, ct);
         }
     }
 

@@ -17,10 +17,12 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
     // No kernels run, so that merges stay queued and fill the queue of one job.
     private readonly Stack stack = fixture.Stack;
 
+    private static readonly TestIssuer Issuer = new();
+
     public sealed class Fixture(AzuriteFixture azurite) : StackFixture(azurite, new StackSettings
     {
         FunctionsThroughProxy = true,
-        Environment = new Dictionary<string, string> { ["Marketplace__MaxActiveJobs"] = "1", ["Marketplace__MaxExactLibrary"] = "2", ["Marketplace__MaxDiverseLibrary"] = "2", ["Marketplace__MaxComparedBytes"] = "4000" },
+        Environment = new Dictionary<string, string>(Issuer.Environment) { ["Marketplace__MaxActiveJobs"] = "1", ["Marketplace__MaxExactLibrary"] = "2", ["Marketplace__MaxDiverseLibrary"] = "2", ["Marketplace__MaxComparedBytes"] = "4000" },
     })
     {
         public override async ValueTask InitializeAsync()
@@ -116,6 +118,34 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
             (await other.SendAsync(HttpMethod.Post, "/keys", new CreateKeyRequest("x", Owner: "ann"))).Problem(403, "forbidden");
             (await other.SendAsync(HttpMethod.Post, "/base-models/aliases", new ConfirmAliasRequest("x/y", "org/z", Everybody: true))).Problem(403, "forbidden");
         },
+        ["no-account"] = async stack =>
+        {
+            var publisher = stack.Caller(Issuer.Token(Guid.NewGuid().ToString(), ["Marketplace.Publisher"]));
+            (await publisher.SendAsync(HttpMethod.Post, "/uploads", Begin("ann/x"))).Problem(403, "no-account");
+            Assert.Equal(200, (await publisher.SendAsync(HttpMethod.Get, "/adapters/ann/one")).Status);
+        },
+        ["quota-exceeded"] = async stack =>
+        {
+            var full = await stack.AccountAsync("full");
+            Assert.Equal(200, (await stack.Admin.SendAsync(HttpMethod.Put, "/accounts/full/quota", new SetQuotaRequest(Bytes: 9))).Status);
+            (await full.SendAsync(HttpMethod.Post, "/uploads", Begin("full/x"))).Problem(403, "quota-exceeded");
+        },
+        ["identity-unavailable"] = async stack =>
+        {
+            Issuer.Roll();
+            var caller = stack.Caller(Issuer.Token(Guid.NewGuid().ToString(), ["Marketplace.Reader"]));
+            Issuer.Reachable = false;
+            try
+            {
+                (await caller.SendAsync(HttpMethod.Get, "/adapters")).Problem(503, "identity-unavailable");
+            }
+            finally
+            {
+                Issuer.Reachable = true;
+            }
+
+            Assert.Equal(200, (await caller.SendAsync(HttpMethod.Get, "/adapters")).Status);
+        },
         ["not-found"] = async stack =>
         {
             var owner = await stack.AccountAsync("ann");
@@ -128,6 +158,23 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
             {
                 (await owner.SendAsync(HttpMethod.Get, route)).Problem(404, "not-found");
             }
+        },
+        ["taken-down"] = async stack =>
+        {
+            var owner = await stack.AccountAsync("ann");
+            await owner.PublishedAsync("ann/gone", StackAdapters.Files(7));
+            await RefusedAsync(stack.Admin, HttpMethod.Post, "/adapters/ann/gone/takedown", new TakedownRequest("dislike"), "reason");
+            await RefusedAsync(stack.Admin, HttpMethod.Post, "/adapters/ann/gone/takedown", new TakedownRequest("other", Descendants: "all"), "descendants");
+            await RefusedAsync(stack.Admin, HttpMethod.Post, "/adapters/ann/gone/takedown", new TakedownRequest("other", new string('x', 501)), "message");
+            (await owner.SendAsync(HttpMethod.Post, "/adapters/ann/gone/takedown", new TakedownRequest("other"))).Problem(403, "forbidden");
+            (await stack.Admin.SendAsync(HttpMethod.Delete, "/adapters/ann/gone/takedown")).Problem(404, "not-found");
+            await stack.Admin.PostAsync<TakedownView>("/adapters/ann/gone/takedown", new TakedownRequest("licence", "Not theirs to give."), 200);
+            var problem = (await stack.Anonymous.SendAsync(HttpMethod.Get, "/adapters/ann/gone")).Problem(410, "taken-down");
+            Assert.Equal(("licence", "Not theirs to give."), (problem.Takedown!.Reason, problem.Takedown.Message));
+            var input = (await owner.SendAsync(HttpMethod.Post, "/merges", Merge("ann/x", "ann/one", "ann/gone"))).Problem(410, "taken-down");
+            Assert.Equal(("inputs[1].adapter", "taken-down"), (input.Issues![0].Path, input.Issues[0].Code));
+            (await owner.SendAsync(HttpMethod.Post, "/uploads", Begin("ann/gone"))).Problem(410, "taken-down");
+            (await owner.SendAsync(HttpMethod.Post, "/merges", Merge("ann/gone"))).Problem(410, "taken-down");
         },
         ["method-not-allowed"] = async stack => (await stack.Anonymous.SendAsync(HttpMethod.Put, "/whoami")).Problem(405, "method-not-allowed"),
         ["conflict"] = async stack =>
