@@ -29,6 +29,7 @@ param tables string[] = [
   'audit'
   'basemodels'
   'contents'
+  'identities'
   'jobs'
   'keys'
   'libraries'
@@ -37,6 +38,7 @@ param tables string[] = [
   'snapshots'
   'tags'
   'uploads'
+  'usage'
   'versions'
 ]
 
