@@ -39,7 +39,7 @@ public sealed class MarketplaceStorage
         Libraries = new LibraryStore(members, Adapters, Named("snapshots"), Container("snapshots"), Clock);
         Tags = new TagStore(Named("tags"));
         Versions = new VersionStore(Named("versions"), Adapters, Tags);
-        Uploads = new UploadStore(Named("uploads"));
+        Uploads = new UploadStore(Named("uploads"), Usage);
         var baseModels = Named("basemodels");
         BaseModels = new BaseModelStore(baseModels, Clock);
         Registrations = new RegistrationStore(baseModels);

@@ -32,9 +32,11 @@ var tables = [
   'basemodels'
   'collections'
   'contents'
+  'descendants'
   'evaluations'
   'evaluationsets'
   'evaluationsetversions'
+  'identities'
   'jobs'
   'keys'
   'libraries'
@@ -43,13 +45,15 @@ var tables = [
   'snapshots'
   'subspaces'
   'tags'
+  'takedowns'
   'uploads'
+  'usage'
   'versions'
 ]
 
-@description('Tables that concern the API alone: keys as digests, what ids of jobs are made with, open uploads.')
+@description('Tables that concern the API alone: keys as digests, who is bound to which account, what ids of jobs are made with, open uploads.')
 @export()
-var tablesOfTheApi = ['keys', 'secrets', 'uploads']
+var tablesOfTheApi = ['identities', 'keys', 'secrets', 'uploads']
 
 @description('Container that deployments of the function app are put in.')
 @export()
