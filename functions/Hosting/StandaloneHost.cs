@@ -9,6 +9,7 @@ using Marketplace.Functions.Uploads;
 using Marketplace.Storage;
 using Marketplace.Storage.Hosting;
 using Marketplace.Storage.Jobs;
+using Marketplace.Storage.Telemetry;
 using Microsoft.Extensions.Options;
 
 namespace Marketplace.Functions.Hosting;
@@ -24,9 +25,7 @@ public static class StandaloneHost
     {
         var builder = WebApplication.CreateBuilder(args);
         builder.WebHost.ConfigureKestrel(o => o.Limits.MaxRequestBodySize = MaxBody);
-        builder.Logging.AddSimpleConsole(o => o.SingleLine = true);
-        // The SDK logs each storage request, signed addresses among them.
-        builder.Logging.AddFilter("Azure", LogLevel.Warning).AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.Logging.AddMarketplaceConsole(builder.Configuration);
         AddMarketplace(builder.Services, builder.Configuration);
         builder.Services.AddHostedService<Preparation>();
         builder.Services.AddHostedService<QueueTriggers>();
@@ -43,6 +42,8 @@ public static class StandaloneHost
     {
         services.AddOptions<MarketplaceOptions>().BindConfiguration("Marketplace").ValidateDataAnnotations().ValidateOnStart();
         services.AddMarketplaceStorage(configuration);
+        services.AddMarketplaceTelemetry(configuration, TelemetryServices.Functions);
+        services.AddSingleton<IProblemDetailsService, ProblemCounter>();
         services.AddJobs();
         services.AddSingleton<JobRequests>();
         services.AddSingleton<CopyDetection>();
