@@ -37,7 +37,7 @@ public static partial class Redaction
     private static partial Regex Suspicious();
 
     // A signed address's query parameter; the mark itself must not look like one again.
-    [GeneratedRegex(@"\b(sig)(?:=|%3D)[^&\s""'<>\\]+", RegexOptions.IgnoreCase)]
+    [GeneratedRegex(@"(?:\b|(?<=%3F|%26))(sig)(?:=|%3D)[^&\s""'<>\\]+", RegexOptions.IgnoreCase)]
     private static partial Regex Signature();
 
     // Parts of connection strings.
