@@ -61,10 +61,12 @@ internal static class MarketplaceCommand
         ScoresCommand.Create(),
         ScoresCommand.CreateEnsemble(),
         JobCommand.Create(),
+        FailuresCommand.Create(),
         UnlistCommand.Create(),
         BaseModelsCommand.Create(),
         KeysCommand.Create(),
         WhoAmICommand.Create(),
+        CostCommand.Create(),
     };
 
     private static string? UnknownOption(string[] args, ParseResult parsed) =>

@@ -22,6 +22,10 @@ public static class QueueNames
     /// <summary>Where messages of <paramref name="queue"/> go after too many deliveries.</summary>
     public static string Poison(string queue) => queue + PoisonEnding;
 
+    /// <summary>The queue of a kind of job: the kernels' for what needs libtorch.</summary>
+    public static string Of(JobKind kind) =>
+        kind is JobKind.Subtraction or JobKind.SubtractionBatch or JobKind.Clustering or JobKind.RouterExport ? FunctionsJobs : KernelJobs;
+
     internal static bool IsPoison(string queue) => queue.EndsWith(PoisonEnding, StringComparison.Ordinal);
 
     internal static string Healthy(string poison) => poison[..^PoisonEnding.Length];
