@@ -20,7 +20,10 @@ else if (args is ["telemetry"])
     await TelemetryBenchmark.RunAsync();
 else if (args is ["library", .. var library])
     await LibraryBenchmark.Run(library);
+else if (args is ["soak", .. var soak])
+    return await SoakBenchmark.Run(soak);
 else if (args is ["sketches", .. var what])
     await SketchBenchmark.RunAsync(withErrors: what is not ["library"]);
 else
     BenchmarkSwitcher.FromAssembly(Assembly.GetExecutingAssembly()).Run(args);
+return 0;

@@ -65,6 +65,7 @@ internal static class MarketplaceCommand
         UnlistCommand.Create(),
         BaseModelsCommand.Create(),
         KeysCommand.Create(),
+        AccountsCommand.Create(),
         WhoAmICommand.Create(),
         CostCommand.Create(),
     };

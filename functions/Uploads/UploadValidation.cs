@@ -52,6 +52,7 @@ public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublishe
             PublishOutcome.Published { Version: var version } => Published(upload, version),
             PublishOutcome.ParentConflict conflict => Failed(
                 upload, "conflict", $"The version '{upload.ExpectedParent}' is not current; {conflict.Head?.Id ?? "there is none yet"}{(conflict.Head is null ? "" : " is")}."),
+            PublishOutcome.QuotaExceeded full => Failed(upload, "quota-exceeded", full.Excess.ToString()),
             _ => Failed(upload, "forbidden", "The name belongs to another account."),
         };
     }

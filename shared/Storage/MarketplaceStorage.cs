@@ -29,6 +29,8 @@ public sealed class MarketplaceStorage
         Reports = new ReportStore(Container("reports"));
         Keys = new KeyStore(Named("keys"), Clock);
         Publishers = new PublisherStore(Named("publishers"), Clock);
+        Identities = new IdentityStore(Named("identities"), Clock);
+        Usage = new UsageStore(Named("usage"), options.Quotas, Clock);
         var members = new LibraryMembers(Named("libraries"));
         Adapters = new AdapterStore(Named("adapters"), members);
         Arrivals = new ArrivalStore(Named("arrivals"), Adapters);
@@ -51,6 +53,7 @@ public sealed class MarketplaceStorage
         Catalogue = new Catalogue(this);
         Commit = new VersionCommit(this);
         Sweep = new Sweep(this);
+        Recount = new UsageRecount(this);
     }
 
     /// <summary>Bytes by digest.</summary>
@@ -73,6 +76,12 @@ public sealed class MarketplaceStorage
 
     /// <summary>Accounts.</summary>
     public PublisherStore Publishers { get; }
+
+    /// <summary>Identities of the tenant that act as accounts.</summary>
+    public IdentityStore Identities { get; }
+
+    /// <summary>What accounts use, and what they may use.</summary>
+    public UsageStore Usage { get; }
 
     /// <summary>Adapters and their pointers.</summary>
     public AdapterStore Adapters { get; }
@@ -134,14 +143,19 @@ public sealed class MarketplaceStorage
     /// <summary>Removal of what nothing refers to.</summary>
     public Sweep Sweep { get; }
 
+    /// <summary>Makes what accounts are charged agree with what they have published.</summary>
+    public UsageRecount Recount { get; }
+
     /// <summary>The options in force.</summary>
     public StorageOptions Options { get; }
 
     internal TimeProvider Clock { get; }
 
-    /// <summary>Creates the containers, tables and queues that are missing.</summary>
+    /// <summary>Creates the containers, tables and queues that are missing, unless the options say that they are there.</summary>
     public async Task CreateAllAsync(CancellationToken ct = default)
     {
+        if (!Options.CreateMissing)
+            return;
         // At each start, and hardly ever does it create anything.
         using var silent = SuppressInstrumentationScope.Begin();
         await Task.WhenAll(

@@ -141,9 +141,12 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
 
         var publication = new Publication(AdapterId.Parse(request.Output.Adapter), owner, request.Output.Private, key, Message: request.Recipe.Notes, Lineage: Lineage(request, kernel, learned));
         ImmutableArray<string> warnings = [.. report.Issues.Where(i => i.Severity == IssueSeverity.Warning).Select(i => i.Code).Distinct()];
-        return await publisher.PublishAsync(folder, report, warnings, publication, cancellationToken) is PublishOutcome.Published published
-            ? published.Version
-            : throw new JobFailureException("forbidden", $"The name '{request.Output.Adapter}' belongs to another account.");
+        return await publisher.PublishAsync(folder, report, warnings, publication, cancellationToken) switch
+        {
+            PublishOutcome.Published published => published.Version,
+            PublishOutcome.QuotaExceeded full => throw new JobFailureException("quota-exceeded", full.Excess.ToString()),
+            _ => throw new JobFailureException("forbidden", $"The name '{request.Output.Adapter}' belongs to another account."),
+        };
     }
 
     private static Lineage Lineage(DerivationRequest request, string? kernel, LearnedComposition? learned) => new(

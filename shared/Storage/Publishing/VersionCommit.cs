@@ -4,7 +4,7 @@ using Marketplace.Storage.Telemetry;
 namespace Marketplace.Storage;
 
 /// <summary>
-/// The one place that publishes. Order: bytes, derived data, content index, version row, then what follows from that row (pointer, library,
+/// The one place that publishes. Order: bytes, derived data, the account's charge, content index, version row, then what follows from that row (pointer, library,
 /// audit). The version row is the commit; before it there is only garbage for the sweep, after it everything can be redone from the row.
 /// Any step may be repeated, and any process may do the later steps for another that died.
 /// </summary>
@@ -38,6 +38,8 @@ public sealed class VersionCommit
                 return new PublishOutcome.ParentConflict(head is null ? null : new VersionPointer(head.Number, head.Id));
 
             var version = Compose(request, owner, head);
+            if (await storage.Usage.ChargeAsync(version, ct) is { } excess)
+                return new PublishOutcome.QuotaExceeded(excess);
             foreach (var digest in version.Files.Select(f => f.Digest).Distinct())
                 await storage.ContentIndex.AddAsync(new ContentUse(digest, version.Adapter, version.Number, owner, version.Private), ct);
             if (await storage.Versions.AddAsync(version, ct) == AddResult.Added)

@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using Azure.Data.Tables;
 using Marketplace.Core;
 
@@ -51,6 +52,14 @@ public sealed class VersionStore
         await foreach (var row in table.QueryAsync(Partition(adapter), ct))
             versions.Add(Read(row));
         return versions;
+    }
+
+    /// <summary>All versions of all adapters of an account.</summary>
+    internal async IAsyncEnumerable<VersionRecord> ListOwnedAsync(string owner, [EnumeratorCancellation] CancellationToken ct)
+    {
+        var (from, to) = Keys.PartitionsOf(owner);
+        await foreach (var row in table.QueryAsync(Filter.Of($"PartitionKey ge {from} and PartitionKey lt {to}"), ct))
+            yield return Read(row);
     }
 
     /// <summary>The version that <c>main</c>, a number, <c>v</c> and a number, an id or a tag names; null if none has that name.</summary>
