@@ -71,6 +71,7 @@ public static class StandaloneHost
         app.UseMiddleware<ProblemMiddleware>();
         app.UseRouting();
         app.UseMiddleware<Authentication>();
+        app.UseMiddleware<Auditing>();
         app.UseEndpoints(MapTable);
     }
 

@@ -16,5 +16,7 @@ public static class FailJob
             var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
             MarketplaceMeter.OnJobEnded(job.Kind, JobStatus.Failed, now - (job.StartedAt ?? now));
         }
+
+        AuditScope.NothingDone(); // but what the job's end has left
     }
 }

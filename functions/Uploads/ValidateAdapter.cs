@@ -17,7 +17,12 @@ public static class ValidateAdapter
         var storage = services.GetRequiredService<MarketplaceStorage>();
         var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger(nameof(ValidateAdapter));
         if (await storage.Uploads.GetAsync(uploadId, cancellationToken) is not { State: UploadState.Queued } upload)
+        {
+            AuditScope.NothingDone();
             return;
+        }
+
+        AuditScope.About($"uploads/{uploadId}", upload.Adapter.ToString());
 
         using var span = MarketplaceActivity.Start("validate upload")?.SetTag("marketplace.upload.id", uploadId).SetTag("marketplace.upload.kind", Text.Of(upload.Kind));
         using var scratch = new ScratchFolder();
@@ -27,6 +32,7 @@ public static class ValidateAdapter
         span?.SetTag("marketplace.upload.outcome", Text.Of(decided.State));
         if (await storage.Uploads.UpdateAsync(decided, cancellationToken) == UpdateResult.Conflict)
             return;
+        AuditScope.About($"uploads/{uploadId}", $"{upload.Adapter} {decided.State}{(decided.FailureCode is { } code ? $": {code}" : "")}");
         await storage.Staging.DeleteUploadAsync(uploadId, cancellationToken);
         logger.LogInformation("Upload {UploadId} for {Adapter} is {State}", uploadId, upload.Adapter, decided.State);
     }

@@ -42,16 +42,19 @@ public sealed class MarketplaceStorage
         BaseModels = new BaseModelStore(baseModels, Clock);
         Registrations = new RegistrationStore(baseModels);
         ContentIndex = new ContentIndex(Named("contents"), Versions, Registrations);
+        Descendants = new DescendantStore(Named("descendants"), Versions);
+        TakedownIndex = new TakedownIndex(Named("takedowns"));
         Subspaces = new SubspaceStore(Named("subspaces"));
         Collections = new CollectionStore(Named("collections"), Container("collections"), Adapters);
         Routers = new RouterStore(Container("routers"), signer, Clock, Adapters);
-        Jobs = new JobStore(Named("jobs"), Named("secrets"), Clock);
+        Audit = new AuditLog(Named("audit"));
+        Jobs = new JobStore(Named("jobs"), Named("secrets"), Clock, Audit);
         EvaluationSets = new EvaluationSetStore(Named("evaluationsets"), Named("evaluationsetversions"), Content, Clock);
         EvaluationResults = new EvaluationResultStore(Named("evaluations"), Container("evaluations"), signer, Clock, EvaluationSets, Adapters, Jobs);
-        Audit = new AuditLog(Named("audit"));
         Queues = new JobQueue(queues, names, options);
         Catalogue = new Catalogue(this);
         Commit = new VersionCommit(this);
+        Takedowns = new Takedowns(this);
         Sweep = new Sweep(this);
         Recount = new UsageRecount(this);
     }
@@ -98,6 +101,9 @@ public sealed class MarketplaceStorage
     /// <summary>Uses of bytes.</summary>
     public ContentIndex ContentIndex { get; }
 
+    /// <summary>Lineage backwards.</summary>
+    public DescendantStore Descendants { get; }
+
     /// <summary>Base models and aliases.</summary>
     public BaseModelStore BaseModels { get; }
 
@@ -140,6 +146,9 @@ public sealed class MarketplaceStorage
     /// <summary>Publishing.</summary>
     public VersionCommit Commit { get; }
 
+    /// <summary>Taking adapters down, and restoring them.</summary>
+    public Takedowns Takedowns { get; }
+
     /// <summary>Removal of what nothing refers to.</summary>
     public Sweep Sweep { get; }
 
@@ -150,6 +159,8 @@ public sealed class MarketplaceStorage
     public StorageOptions Options { get; }
 
     internal TimeProvider Clock { get; }
+
+    internal TakedownIndex TakedownIndex { get; }
 
     /// <summary>Creates the containers, tables and queues that are missing, unless the options say that they are there.</summary>
     public async Task CreateAllAsync(CancellationToken ct = default)
@@ -172,13 +183,15 @@ public sealed class MarketplaceStorage
 
     private static (BlobServiceClient, QueueServiceClient, TableServiceClient) Clients(StorageOptions options)
     {
-        var messages = new QueueClientOptions { MessageEncoding = QueueMessageEncoding.Base64 };
+        var (blobs, messages, rows) = (new BlobClientOptions(), new QueueClientOptions { MessageEncoding = QueueMessageEncoding.Base64 }, new TableClientOptions());
+        if (options.Transport is { } transport)
+            blobs.Transport = messages.Transport = rows.Transport = transport;
         if (options.ConnectionString is { Length: > 0 } connection)
-            return (new(connection), new(connection, messages), new(connection));
+            return (new(connection, blobs), new(connection, messages), new(connection, rows));
         if (options is not { BlobServiceUri: { } blob, QueueServiceUri: { } queue, TableServiceUri: { } table })
             throw new ArgumentException("Storage needs a connection string, or the addresses of its blob, queue and table services.", nameof(options));
-        var credential = options.Credential();
-        return (new(blob, credential), new(queue, credential, messages), new(table, credential));
+        var credential = options.Identity ?? options.Credential();
+        return (new(blob, credential, blobs), new(queue, credential, messages), new(table, credential, rows));
     }
 
     private static T Kept<T>(List<T> list, T item)

@@ -76,6 +76,13 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
     private async Task<Derived> ComputeAsync(
         DerivationRequest request, string folder, ModuleComputation compute, JobProgressReporter progress, CancellationToken cancellationToken)
     {
+        // The commit looks again; here it saves the work.
+        foreach (var input in request.Inputs.Select(i => AdapterId.Parse(i.Adapter)).Distinct())
+        {
+            if (await storage.Adapters.GetAsync(input, cancellationToken) is { Takedown: not null })
+                throw InputTakenDown(input);
+        }
+
         var graph = request.Graph();
         using var inputs = await OpenAsync(request, graph, cancellationToken);
         // Only the kernels fold: the functions have neither their numerics nor room for a model's weights.
@@ -145,9 +152,13 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         {
             PublishOutcome.Published published => published.Version,
             PublishOutcome.QuotaExceeded full => throw new JobFailureException("quota-exceeded", full.Excess.ToString()),
+            PublishOutcome.InputTakenDown { Input: var input } => throw InputTakenDown(input),
+            PublishOutcome.TakenDown => throw new JobFailureException("taken-down", $"'{request.Output.Adapter}' was taken down; nothing is published to it."),
             _ => throw new JobFailureException("forbidden", $"The name '{request.Output.Adapter}' belongs to another account."),
         };
     }
+
+    private static JobFailureException InputTakenDown(AdapterId input) => new("input-taken-down", $"'{input}' was taken down; nothing is made from it.");
 
     private static Lineage Lineage(DerivationRequest request, string? kernel, LearnedComposition? learned) => new(
         request.Method,

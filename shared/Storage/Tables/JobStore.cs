@@ -19,9 +19,10 @@ public sealed class JobStore
     private readonly Table table;
     private readonly Table secrets;
     private readonly TimeProvider clock;
+    private readonly AuditLog audit;
     private byte[]? secret;
 
-    internal JobStore(Table table, Table secrets, TimeProvider clock) => (this.table, this.secrets, this.clock) = (table, secrets, clock);
+    internal JobStore(Table table, Table secrets, TimeProvider clock, AuditLog audit) => (this.table, this.secrets, this.clock, this.audit) = (table, secrets, clock, audit);
 
     /// <summary>The id of a request: its kind, its canonical JSON with inputs resolved to digests, and the code that will run it.</summary>
     public async Task<string> ComputeIdAsync(JobKind kind, string canonicalJson, string kernelIdentity, CancellationToken ct = default)
@@ -121,6 +122,14 @@ public sealed class JobStore
         JobRecord job, JobStatus status, string? resultJson = null, string? errorCode = null, string? errorMessage = null, CancellationToken ct = default)
     {
         var ended = await ChangeAsync(job.Id, job.Attempt, present => Ended(present, status, resultJson, errorCode, errorMessage), _ => true, ct);
+        if (ended is not null)
+        {
+            // The job's row keeps what came of it, should the process end here.
+            await audit.WriteAsync(
+                new AuditEvent(ended.FinishedAt ?? clock.GetUtcNow(), ended.Owner, Action(status), $"jobs/{job.Id}", errorCode is null ? ended.Kind.ToString() : $"{ended.Kind}: {errorCode}"),
+                $"job {job.Id} {job.Attempt}", ct);
+        }
+
         return ended is not null ? UpdateResult.Updated
             : await GetAsync(job.Id, ct) is null ? UpdateResult.NotFound : UpdateResult.Conflict;
     }
@@ -140,6 +149,13 @@ public sealed class JobStore
         }
         return null;
     }
+
+    private static string Action(JobStatus status) => status switch
+    {
+        JobStatus.Succeeded => "job-succeeded",
+        JobStatus.Cancelled => "job-cancelled",
+        _ => "job-failed",
+    };
 
     private JobRecord Ended(JobRecord job, JobStatus status, string? resultJson, string? errorCode, string? errorMessage) => job with
     {

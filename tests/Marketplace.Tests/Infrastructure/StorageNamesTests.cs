@@ -35,7 +35,7 @@ public sealed class StorageNamesTests(AzuriteFixture azurite)
         await new MarketplaceStorage(options).CreateAllAsync(TestContext.Current.CancellationToken);
 
         var made = await MadeAsync(options);
-        Assert.Empty([.. made.Containers, .. made.Queues, .. made.Tables]);
+        Assert.Empty(made.Containers.Concat(made.Queues).Concat(made.Tables));
     }
 
     private static async Task<(IReadOnlyList<string> Containers, IReadOnlyList<string> Queues, IReadOnlyList<string> Tables)> MadeAsync(StorageOptions options)
