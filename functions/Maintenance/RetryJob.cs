@@ -11,7 +11,7 @@ namespace Marketplace.Functions.Maintenance;
 /// </summary>
 public static class RetryJob
 {
-    public static async Task<Results<Accepted<JobView>, ProblemHttpResult>> Handle(string id, Requester requester, MarketplaceStorage storage, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<Results<Accepted<JobView>, ProblemHttpResult>> Handle(string id, MarketplaceStorage storage, CancellationToken cancellationToken)
     {
         if (await storage.Jobs.GetAsync(id, cancellationToken) is not { } job)
             return Problems.NotFound($"job '{id}'");
@@ -19,7 +19,6 @@ public static class RetryJob
             return Problems.Conflict($"The job is {Text.Of(job.Status)}; there is nothing to try again.");
         var again = (await storage.Jobs.SubmitAsync(job, cancellationToken)).Job;
         await storage.Queues.SendAsync(QueueNames.Of(job.Kind), id, cancellationToken);
-        await storage.Audit.WriteAsync(new AuditEvent(time.GetUtcNow(), requester.Owner, "retry-job", id, $"attempt {again.Attempt}"), ct: cancellationToken);
         return TypedResults.Accepted($"{FunctionTable.RoutePrefix}/jobs/{id}", again.View());
     }
 }

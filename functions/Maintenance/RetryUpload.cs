@@ -9,7 +9,7 @@ namespace Marketplace.Functions.Maintenance;
 /// <summary>Validates an upload again whose validation failed too often, as long as its staged bytes are there: the sweep removes them.</summary>
 public static class RetryUpload
 {
-    public static async Task<Results<Accepted<UploadStatus>, ProblemHttpResult>> Handle(string id, Requester requester, MarketplaceStorage storage, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<Results<Accepted<UploadStatus>, ProblemHttpResult>> Handle(string id, MarketplaceStorage storage, CancellationToken cancellationToken)
     {
         if (await storage.Uploads.GetAsync(id, cancellationToken) is not { } upload)
             return Problems.NotFound($"upload '{id}'");
@@ -21,7 +21,6 @@ public static class RetryUpload
         if (await storage.Uploads.UpdateAsync(upload, cancellationToken) != UpdateResult.Updated)
             return Problems.Conflict("The upload is being changed by another request.");
         await storage.Queues.SendAsync(QueueNames.Validations, id, cancellationToken);
-        await storage.Audit.WriteAsync(new AuditEvent(time.GetUtcNow(), requester.Owner, "retry-upload", id, null), ct: cancellationToken);
         return TypedResults.Accepted($"{FunctionTable.RoutePrefix}/uploads/{id}", upload.View());
     }
 }

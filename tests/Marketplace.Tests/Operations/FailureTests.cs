@@ -58,7 +58,7 @@ public sealed class FailureTests(FailureTests.Fixture fixture) : IClassFixture<F
         Assert.DoesNotContain((await stack.Admin.GetAsync<FailuresView>("/failures")).Items, i => i.Id == job.JobId);
         await owner.PostAsync<JobView>($"/jobs/{job.JobId}/cancel", null, 202);
         (await stack.Admin.SendAsync(HttpMethod.Post, $"/jobs/{job.JobId}/retry")).Problem(409, "conflict");
-        Assert.Contains(await stack.Storage.Audit.ListAsync(DateOnly.FromDateTime(DateTime.UtcNow), Ct), e => e.Action == "retry-job" && e.Subject == job.JobId);
+        Assert.Contains(await stack.Storage.Audit.ListAsync(DateOnly.FromDateTime(DateTime.UtcNow), Ct), e => e.Action == "retry-job" && e.Subject == $"jobs/{job.JobId}");
     });
 
     [Fact]
