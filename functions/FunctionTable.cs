@@ -101,6 +101,10 @@ public static class FunctionTable
         new("WatchJob", "GET", "/jobs/{id}/events", Read, WatchJob.Handle, "A job's progress as server-sent events"),
         new("CancelJob", "POST", "/jobs/{id}/cancel", Publish, CancelJob.Handle, "Ask a job to stop"),
 
+        new("ListFailures", "GET", "/failures", KeyScope.Admin, ListFailures.Handle, "Failed jobs and uploads of all accounts, and the queues"),
+        new("RetryJob", "POST", "/jobs/{id}/retry", KeyScope.Admin, RetryJob.Handle, "Start the next attempt at a failed job, or send another message for a waiting one"),
+        new("RetryUpload", "POST", "/uploads/{id}/retry", KeyScope.Admin, RetryUpload.Handle, "Validate an upload again that failed as poison"),
+
         new("ListKeys", "GET", "/keys", Read, ListKeys.Handle, "The caller's keys"),
         new("CreateKey", "POST", "/keys", Read, CreateKey.Handle, "Make a key"),
         new("RevokeKey", "DELETE", "/keys/{id}", Read, RevokeKey.Handle, "Take a key back"),

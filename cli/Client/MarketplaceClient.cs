@@ -140,6 +140,12 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
 
     public Task<JobView> CancelJob(string id, CancellationToken ct) => Connection.Post<JobView>($"jobs/{Uri.EscapeDataString(id)}/cancel", null, ct);
 
+    public Task<JobView> RetryJob(string id, CancellationToken ct) => Connection.Post<JobView>($"jobs/{Uri.EscapeDataString(id)}/retry", null, ct);
+
+    public Task<UploadStatus> RetryUpload(string id, CancellationToken ct) => Connection.Post<UploadStatus>($"uploads/{Uri.EscapeDataString(id)}/retry", null, ct);
+
+    public Task<FailuresView> ListFailures(int days, CancellationToken ct) => Connection.Get<FailuresView>($"failures?days={days}", ct);
+
     public IAsyncEnumerable<KeyView> ListKeys(string? owner, CancellationToken ct) => All<KeyView>("keys" + OfOwner(owner), ct);
 
     public Task<KeyView> CreateKey(CreateKeyRequest request, CancellationToken ct) => Connection.Post<KeyView>("keys", request, ct);

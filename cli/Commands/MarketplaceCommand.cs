@@ -61,6 +61,7 @@ internal static class MarketplaceCommand
         ScoresCommand.Create(),
         ScoresCommand.CreateEnsemble(),
         JobCommand.Create(),
+        FailuresCommand.Create(),
         UnlistCommand.Create(),
         TakedownCommand.Create(),
         TakedownCommand.CreateRestore(),
@@ -69,6 +70,7 @@ internal static class MarketplaceCommand
         KeysCommand.Create(),
         AccountsCommand.Create(),
         WhoAmICommand.Create(),
+        CostCommand.Create(),
     };
 
     private static string? UnknownOption(string[] args, ParseResult parsed) =>

@@ -19,17 +19,14 @@ internal static class AccountLookup
     /// <summary>What an account has and may have.</summary>
     public static async Task<AccountView> ViewAsync(MarketplaceStorage storage, string owner, int maxJobs, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var set = await storage.Usage.OverridesAsync(owner, cancellationToken);
-        var quota = await storage.Usage.QuotasAsync(owner, cancellationToken);
-        var jobs = quota.Jobs ?? maxJobs;
-        var usage = await storage.Usage.GetAsync(owner, cancellationToken);
-        var uploads = await storage.Uploads.PendingAsync(owner, cancellationToken);
+        var account = await storage.Usage.GetAsync(owner, cancellationToken);
+        var (used, quota, set) = (account.Published, account.Quotas, account.Set);
         var keys = (await storage.Keys.ListAsync(owner, cancellationToken)).Count(k => k.IsValid(now));
         var active = await storage.Jobs.CountActiveAsync(owner, cancellationToken);
         return new AccountView(
             owner,
-            new AccountAmounts(usage.Bytes, usage.Adapters, uploads.Count, keys, active, usage.EvaluationSetBytes),
-            new AccountAmounts(quota.Bytes, quota.Adapters, quota.Uploads, quota.Keys, jobs, quota.EvaluationSetBytes),
+            new AccountAmounts(used.Bytes, used.Adapters, account.Uploads, keys, active, used.EvaluationSetBytes),
+            new AccountAmounts(quota.Bytes, quota.Adapters, quota.Uploads, quota.Keys, quota.Jobs ?? maxJobs, quota.EvaluationSetBytes),
             new SetQuotaRequest(set.Bytes, set.Adapters, set.Uploads, set.Keys, set.Jobs, set.EvaluationSetBytes));
     }
 }

@@ -18,7 +18,7 @@ public enum FunctionTrigger
 public sealed record BoundFunction(string Name, FunctionTrigger Trigger, IReadOnlyList<string> Bindings);
 
 /// <summary>
-/// The function table in the words of the Functions host. Beside the table's rows there are two functions: <c>OpenApi</c>, and <c>Unrouted</c> for
+/// The function table in the words of the Functions host. Beside the table's rows there are two functions: <c>OpenApi</c>, and <see cref="Unrouted"/> for
 /// whatever no other route takes, so that a wrong address or method gets the same problem from both hosts.
 /// </summary>
 public static class FunctionBindings
@@ -29,6 +29,9 @@ public static class FunctionBindings
     /// <summary>The setting that says how the host itself reaches the queues: the account that has the marketplace's data.</summary>
     public const string Connection = "AzureWebJobsStorage";
 
+    /// <summary>The host asks functions in the order of their names and takes the first whose route fits; this one has to be asked last.</summary>
+    public const string Unrouted = "ZUnrouted";
+
     private static readonly string[] EveryMethod = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
 
     /// <summary>All functions, for queues within <paramref name="storage"/>'s namespace and schedules from <paramref name="options"/>.</summary>
@@ -37,7 +40,7 @@ public static class FunctionBindings
         foreach (var function in FunctionTable.Http)
             yield return Http(function.Name, [function.Method], FunctionTable.RoutePrefix + function.Route);
         yield return Http("OpenApi", ["GET"], StandaloneHost.OpenApiRoute);
-        yield return Http("Unrouted", EveryMethod, "{*path}");
+        yield return Http(Unrouted, EveryMethod, "{*path}");
         foreach (var function in FunctionTable.Queues)
             yield return Queue(function.Name, storage.Queues.Client(function.Queue).Name);
         foreach (var function in FunctionTable.Timers)

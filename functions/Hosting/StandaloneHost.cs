@@ -9,6 +9,7 @@ using Marketplace.Functions.Uploads;
 using Marketplace.Storage;
 using Marketplace.Storage.Hosting;
 using Marketplace.Storage.Jobs;
+using Marketplace.Storage.Telemetry;
 
 namespace Marketplace.Functions.Hosting;
 
@@ -26,7 +27,7 @@ public static class StandaloneHost
     {
         var builder = WebApplication.CreateBuilder(args);
         builder.WebHost.ConfigureKestrel(o => o.Limits.MaxRequestBodySize = MaxBody);
-        builder.Logging.AddSimpleConsole(o => o.SingleLine = true);
+        builder.Logging.AddMarketplaceConsole(builder.Configuration);
         AddMarketplace(builder.Services, builder.Configuration);
         builder.Services.AddHostedService<QueueTriggers>();
         builder.Services.AddHostedService<TimerTriggers>();
@@ -41,10 +42,11 @@ public static class StandaloneHost
     public static void AddMarketplace(IServiceCollection services, IConfiguration configuration)
     {
         services.AddOptions<MarketplaceOptions>().BindConfiguration("Marketplace").ValidateDataAnnotations().ValidateOnStart();
-        // The SDK logs each storage request, signed addresses among them.
-        services.AddLogging(logging => logging.AddFilter("Azure", LogLevel.Warning).AddFilter("Microsoft.AspNetCore", LogLevel.Warning));
+        services.AddLogging(logging => logging.AddMarketplaceFilters());
         services.AddHostedService<Preparation>();
         services.AddMarketplaceStorage(configuration);
+        services.AddMarketplaceTelemetry(configuration, TelemetryServices.Functions);
+        services.AddSingleton<IProblemDetailsService, ProblemCounter>();
         services.AddCallers(configuration);
         services.AddJobs();
         services.AddSingleton<JobRequests>();

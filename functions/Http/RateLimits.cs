@@ -25,14 +25,16 @@ public sealed class RateLimits : IDisposable
     public TimeSpan? Take(HttpContext context, Caller caller, HttpFunction? function)
     {
         var who = caller.Owner is { } owner ? "o|" + owner.ToLowerInvariant() : Address(context);
-        return Take(new Bucket(who, CostOf(context, function), caller.IsAdmin), 1);
+        return Take(new Bucket(who, CostOf(context, function), caller.IsAdmin));
     }
 
     /// <summary>Whether so much from the sender's address was not valid that nothing more is looked up; returns how long to wait.</summary>
-    public TimeSpan? FailedTooOften(HttpContext context) => Take(new Bucket(Address(context), null, false), 0);
+    public TimeSpan? FailedTooOften(HttpContext context) =>
+        // Asking for no permits would succeed as soon as a fraction of one is back.
+        buckets.GetStatistics(Failures(context)) is { CurrentAvailablePermits: 0 } ? TimeSpan.FromMinutes(1.0 / options.FailuresPerMinute) : null;
 
     /// <summary>Counts a key or token that was not valid.</summary>
-    public void CountFailure(HttpContext context) => Take(new Bucket(Address(context), null, false), 1);
+    public void CountFailure(HttpContext context) => Take(Failures(context));
 
     /// <inheritdoc/>
     public void Dispose() => buckets.Dispose();
@@ -60,9 +62,11 @@ public sealed class RateLimits : IDisposable
     private static RequestCost CostOf(HttpContext context, HttpFunction? function) =>
         function?.ExpensiveWith is { } parameter && context.Request.Query.ContainsKey(parameter) ? RequestCost.Expensive : function?.Cost ?? RequestCost.Read;
 
-    private TimeSpan? Take(Bucket bucket, int permits)
+    private Bucket Failures(HttpContext context) => new(Address(context), null, false);
+
+    private TimeSpan? Take(Bucket bucket)
     {
-        using var lease = buckets.AttemptAcquire(bucket, permits);
+        using var lease = buckets.AttemptAcquire(bucket);
         if (lease.IsAcquired)
             return null;
         return lease.TryGetMetadata(MetadataName.RetryAfter, out var wait) ? wait : TimeSpan.FromSeconds(1);

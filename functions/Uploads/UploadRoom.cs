@@ -20,24 +20,22 @@ internal static class UploadRoom
         if (await LookAsync(storage, adapter, files, cancellationToken) is null)
             return null;
         // Perhaps only uploads that are over are in the way.
-        await storage.Uploads.TidyPendingAsync(adapter.Owner, now - Crashed, cancellationToken);
+        await storage.Uploads.TidyAsync(adapter.Owner, now - Crashed, cancellationToken);
         return await LookAsync(storage, adapter, files, cancellationToken);
     }
 
     private static async Task<QuotaExcess?> LookAsync(
         MarketplaceStorage storage, AdapterId adapter, ImmutableArray<UploadFileSpec> files, CancellationToken cancellationToken)
     {
-        var (quotas, usage, pending) = (
-            storage.Usage.QuotasAsync(adapter.Owner, cancellationToken), storage.Usage.GetAsync(adapter.Owner, cancellationToken),
-            storage.Uploads.PendingAsync(adapter.Owner, cancellationToken));
-        var (limit, used, waiting) = (await quotas, await usage, await pending);
-        if (waiting.Count >= limit.Uploads)
-            return new(adapter.Owner, "uploads at a time", limit.Uploads, waiting.Count, 1);
-        var bytes = files.Sum(f => f.Size);
-        if (used.Bytes + waiting.Bytes + bytes > limit.Bytes)
-            return new(adapter.Owner, "bytes", limit.Bytes, used.Bytes + waiting.Bytes, bytes);
-        return used.Adapters >= limit.Adapters && await storage.Adapters.GetAsync(adapter, cancellationToken) is null
-            ? new(adapter.Owner, "adapters", limit.Adapters, used.Adapters, 1)
+        var account = await storage.Usage.GetAsync(adapter.Owner, cancellationToken);
+        var limit = account.Quotas;
+        if (account.Uploads >= limit.Uploads)
+            return new(adapter.Owner, "uploads at a time", limit.Uploads, account.Uploads, 1);
+        var (bytes, taken) = (files.Sum(f => f.Size), account.Published.Bytes + account.UploadBytes);
+        if (taken + bytes > limit.Bytes)
+            return new(adapter.Owner, "bytes", limit.Bytes, taken, bytes);
+        return account.Published.Adapters >= limit.Adapters && await storage.Adapters.GetAsync(adapter, cancellationToken) is null
+            ? new(adapter.Owner, "adapters", limit.Adapters, account.Published.Adapters, 1)
             : null;
     }
 }

@@ -1,12 +1,16 @@
 using Azure.Data.Tables;
 using Azure.Storage.Blobs;
 using Azure.Storage.Queues;
+using OpenTelemetry;
 
 namespace Marketplace.Storage;
 
 /// <summary>The marketplace's data: one store for each kind, over the clients of one storage account.</summary>
 public sealed class MarketplaceStorage
 {
+    /// <summary>How messages are written; the host of Azure Functions has to read them the same way.</summary>
+    public const QueueMessageEncoding MessageEncoding = QueueMessageEncoding.Base64;
+
     private readonly List<BlobContainerClient> containers = [];
     private readonly List<Table> tables = [];
 
@@ -36,7 +40,7 @@ public sealed class MarketplaceStorage
         Libraries = new LibraryStore(members, Adapters, Named("snapshots"), Container("snapshots"), Clock);
         Tags = new TagStore(Named("tags"));
         Versions = new VersionStore(Named("versions"), Adapters, Tags);
-        Uploads = new UploadStore(Named("uploads"));
+        Uploads = new UploadStore(Named("uploads"), Usage);
         var baseModels = Named("basemodels");
         BaseModels = new BaseModelStore(baseModels, Clock);
         Registrations = new RegistrationStore(baseModels);
@@ -162,12 +166,19 @@ public sealed class MarketplaceStorage
     internal TakedownIndex TakedownIndex { get; }
 
     /// <summary>Creates the containers, tables and queues that are missing, unless the options say that they are there.</summary>
-    public Task CreateAllAsync(CancellationToken ct = default) => !Options.CreateMissing ? Task.CompletedTask : Task.WhenAll(
-    [
-        .. containers.Select(c => c.CreateIfNotExistsAsync(cancellationToken: ct)),
-        .. tables.Select(t => t.CreateAsync(ct)),
-        .. QueueNames.All.SelectMany(q => new[] { q, QueueNames.Poison(q) }).Select(q => Queues.Client(q).CreateIfNotExistsAsync(cancellationToken: ct)),
-    ]);
+    public async Task CreateAllAsync(CancellationToken ct = default)
+    {
+        if (!Options.CreateMissing)
+            return;
+        // At each start, and hardly ever does it create anything.
+        using var silent = SuppressInstrumentationScope.Begin();
+        await Task.WhenAll(
+        [
+            .. containers.Select(c => c.CreateIfNotExistsAsync(cancellationToken: ct)),
+            .. tables.Select(t => t.CreateAsync(ct)),
+            .. QueueNames.All.SelectMany(q => new[] { q, QueueNames.Poison(q) }).Select(q => Queues.Client(q).CreateIfNotExistsAsync(cancellationToken: ct)),
+        ]);
+    }
 
     /// <summary>Asks blobs, queues and tables for something small; returns if all three answer.</summary>
     public Task PingAsync(CancellationToken ct = default) => Task.WhenAll(
@@ -175,7 +186,7 @@ public sealed class MarketplaceStorage
 
     private static (BlobServiceClient, QueueServiceClient, TableServiceClient) Clients(StorageOptions options)
     {
-        var (blobs, messages, rows) = (new BlobClientOptions(), new QueueClientOptions { MessageEncoding = QueueMessageEncoding.Base64 }, new TableClientOptions());
+        var (blobs, messages, rows) = (new BlobClientOptions(), new QueueClientOptions { MessageEncoding = MessageEncoding }, new TableClientOptions());
         if (options.Transport is { } transport)
             blobs.Transport = messages.Transport = rows.Transport = transport;
         if (options.ConnectionString is { Length: > 0 } connection)

@@ -1,3 +1,5 @@
+using System.Globalization;
+using Marketplace.Storage;
 using Microsoft.Azure.Functions.Worker;
 using Microsoft.Azure.Functions.Worker.Context.Features;
 using Microsoft.Azure.Functions.Worker.Invocation;
@@ -52,6 +54,16 @@ internal sealed class TableExecutor : IFunctionExecutor
         var bound = await input.BindFunctionInputAsync(context);
         if (bound.Values is not [string message])
             throw new InvalidOperationException($"The message for '{function.Name}' is no text.");
-        await running.RunAsync(ct => function.Handle(context.InstanceServices, message, ct), context.CancellationToken);
+        var delivery = new MessageDelivery(function.Queue, message, Number(context, "DequeueCount") ?? 1, Moment(context, "InsertionTime"));
+        await running.RunAsync(ct => delivery.RunAsync((id, stop) => function.Handle(context.InstanceServices, id, stop), ct), context.CancellationToken);
     }
+
+    // What the host tells of a message comes as JSON.
+    private static long? Number(FunctionContext context, string name) =>
+        long.TryParse(Told(context, name), NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : null;
+
+    private static DateTimeOffset? Moment(FunctionContext context, string name) =>
+        DateTimeOffset.TryParse(Told(context, name), CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var moment) ? moment : null;
+
+    private static string? Told(FunctionContext context, string name) => context.BindingContext.BindingData.GetValueOrDefault(name)?.ToString()?.Trim('"');
 }

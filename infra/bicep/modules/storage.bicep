@@ -51,7 +51,7 @@ var tables = [
   'versions'
 ]
 
-@description('Tables that concern the API alone: who acts as which account, keys as digests, what ids of jobs are made with, open uploads.')
+@description('Tables that concern the API alone: keys as digests, who is bound to which account, what ids of jobs are made with, open uploads.')
 @export()
 var tablesOfTheApi = ['identities', 'keys', 'secrets', 'uploads']
 

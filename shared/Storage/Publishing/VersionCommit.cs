@@ -1,4 +1,5 @@
 using Marketplace.Core;
+using Marketplace.Storage.Telemetry;
 
 namespace Marketplace.Storage;
 
@@ -20,6 +21,7 @@ public sealed class VersionCommit
         if (!string.Equals(request.Adapter.Owner, request.Owner, StringComparison.OrdinalIgnoreCase))
             return new PublishOutcome.OwnerMismatch();
 
+        using var span = MarketplaceActivity.Start("publish version");
         await PutBytesAsync(request, ct);
         foreach (var derived in request.Derived)
             await storage.Derived.PutAsync(request.WeightsDigest, derived.AnalysisVersion, derived.Name, derived.Content, ct);
@@ -45,7 +47,11 @@ public sealed class VersionCommit
             if (await ObstacleAsync(version, ct) is { } obstacle)
                 return obstacle;
             if (await storage.Versions.AddAsync(version, ct) == AddResult.Added)
+            {
+                MarketplaceMeter.OnPublished(version);
                 return new PublishOutcome.Published(await CompleteAsync(version, ct));
+            }
+
             // The number is taken. Whoever took it may have died since: help the pointer forward, then look again.
             if (await storage.Versions.GetAsync(request.Adapter, version.Number, ct) is { } other)
                 await CompleteAsync(other, ct);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using Azure.Data.Tables;
@@ -69,6 +70,13 @@ public sealed class JobStore
                 break;
         }
         return jobs;
+    }
+
+    /// <summary>Jobs of all accounts that failed since a moment. Reads the whole table, for operators.</summary>
+    public async IAsyncEnumerable<JobRecord> ListFailedAsync(DateTimeOffset since, [EnumeratorCancellation] CancellationToken ct = default)
+    {
+        await foreach (var row in table.QueryAsync(Filter.Of($"Status eq {JobStatus.Failed.ToString()} and FinishedAt gt {since}"), ct))
+            yield return Read(row);
     }
 
     /// <summary>

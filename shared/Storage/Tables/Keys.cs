@@ -38,15 +38,18 @@ internal static class Keys
 
     public static Key Upload(string id) => new(id[..2], id);
 
-    public static string UploadsOf(string owner) => "o|" + Lower(owner);
-
-    public static Key UploadOf(string owner, string id) => new(UploadsOf(owner), id);
-
     public static string Usage(string owner) => Lower(owner);
 
-    public static Key UsageTotal(string owner) => new(Usage(owner), "total");
+    /// <summary>What is looked at together, before all charges: one range, which is one operation.</summary>
+    public const string UsageHead = "0|";
 
-    public static Key UsageQuota(string owner) => new(Usage(owner), "quota");
+    public static Key UsageTotal(string owner) => new(Usage(owner), UsageHead + "total");
+
+    public static Key UsageQuota(string owner) => new(Usage(owner), UsageHead + "quota");
+
+    public static string UsageUploads => UsageHead + "u|";
+
+    public static Key UsageUpload(string owner, string id) => new(Usage(owner), UsageUploads + id);
 
     public static Key UsageAdapter(AdapterId id) => new(Usage(id.Owner), $"a|{Lower(id.Name)}");
 

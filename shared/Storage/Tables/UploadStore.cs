@@ -1,19 +1,19 @@
 using System.Runtime.CompilerServices;
-using Azure;
 using Azure.Data.Tables;
 using Marketplace.Core;
 
 namespace Marketplace.Storage;
 
 /// <summary>
-/// Uploads by id: 32 random hexadecimal digits, spread over 256 partitions. Those of adapters that are not over have a second row under their owner, written before the first and
-/// deleted after it has changed, so that none is missing there; one too many is found out when it matters.
+/// Uploads by id: 32 random hexadecimal digits, spread over 256 partitions. Those of adapters that are not over are noted as used by their owner, before the row is written and until after
+/// it has changed, so that none is missing there; one too many is found out when it matters.
 /// </summary>
 public sealed class UploadStore
 {
     private readonly Table table;
+    private readonly UsageStore usage;
 
-    internal UploadStore(Table table) => this.table = table;
+    internal UploadStore(Table table, UsageStore usage) => (this.table, this.usage) = (table, usage);
 
     /// <summary>A new id that nobody can guess.</summary>
     public static string NewId() => Keys.NewId();
@@ -26,12 +26,7 @@ public sealed class UploadStore
     public async Task<AddResult> AddAsync(UploadRecord upload, CancellationToken ct = default)
     {
         if (IsPending(upload))
-        {
-            var pending = Rows.New(Keys.UploadOf(upload.Owner, upload.Id));
-            pending["Bytes"] = upload.Files.Sum(f => f.Size);
-            await table.AddAsync(pending, ct);
-        }
-
+            await usage.BeginAsync(upload, ct);
         return await table.AddAsync(Write(upload), ct) is null ? AddResult.AlreadyExists : AddResult.Added;
     }
 
@@ -40,27 +35,18 @@ public sealed class UploadStore
     {
         var result = await table.UpdateAsync(Write(upload), upload.ETag, ct);
         if (result == UpdateResult.Updated && upload.Kind == UploadKind.Adapter && !IsPending(upload))
-            await table.DeleteAsync(Keys.UploadOf(upload.Owner, upload.Id), ETag.All, ct);
+            await usage.EndAsync(upload.Owner, upload.Id, ct);
         return result;
     }
 
-    /// <summary>How many uploads of adapters an account has open or in validation, and the bytes that they announced.</summary>
-    public async Task<(int Count, long Bytes)> PendingAsync(string owner, CancellationToken ct = default)
+    /// <summary>Forgets what a process that died left noted of an account's uploads that are over. Noted after <paramref name="before"/>, a missing upload may be about to be written.</summary>
+    public async Task TidyAsync(string owner, DateTimeOffset before, CancellationToken ct = default)
     {
-        var (count, bytes) = (0, 0L);
-        await foreach (var row in table.QueryAsync(Filter.Partition(Keys.UploadsOf(owner)), ct))
-            (count, bytes) = (count + 1, bytes + (row.GetInt64("Bytes") ?? 0));
-        return (count, bytes);
-    }
-
-    /// <summary>Deletes what a process that died left of an account's uploads that are over. Younger than <paramref name="before"/>, a missing upload may be about to be written.</summary>
-    public async Task TidyPendingAsync(string owner, DateTimeOffset before, CancellationToken ct = default)
-    {
-        await foreach (var row in table.QueryAsync(Filter.Partition(Keys.UploadsOf(owner)), ct))
+        await foreach (var (id, notedAt) in usage.ListUploadsAsync(owner, ct))
         {
-            var upload = await GetAsync(row.RowKey, ct);
-            if (upload is null ? row.Timestamp < before : !IsPending(upload))
-                await table.DeleteAsync(row.Key(), ETag.All, ct);
+            var upload = await GetAsync(id, ct);
+            if (upload is null ? notedAt < before : !IsPending(upload))
+                await usage.EndAsync(owner, id, ct);
         }
     }
 
@@ -68,6 +54,13 @@ public sealed class UploadStore
     public async IAsyncEnumerable<UploadRecord> ListOverdueAsync(UploadState state, DateTimeOffset now, [EnumeratorCancellation] CancellationToken ct = default)
     {
         await foreach (var row in table.QueryAsync(Filter.Of($"State eq {state.ToString()} and ExpiresAt lt {now}"), ct))
+            yield return Read(row);
+    }
+
+    /// <summary>Uploads of all accounts begun since a moment that failed. Reads the whole table, for operators.</summary>
+    public async IAsyncEnumerable<UploadRecord> ListFailedAsync(DateTimeOffset since, [EnumeratorCancellation] CancellationToken ct = default)
+    {
+        await foreach (var row in table.QueryAsync(Filter.Of($"State eq {UploadState.Failed.ToString()} and CreatedAt gt {since}"), ct))
             yield return Read(row);
     }
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Azure;
 using Azure.Data.Tables;
 using Marketplace.Core;
 
@@ -17,6 +18,14 @@ public readonly record struct Usage(long Bytes, int Adapters, long EvaluationSet
     public static Usage operator -(Usage a, Usage b) => new(a.Bytes - b.Bytes, a.Adapters - b.Adapters, a.EvaluationSetBytes - b.EvaluationSetBytes);
 }
 
+/// <summary>An account's use of the marketplace, as one look finds it.</summary>
+/// <param name="Published">What it has published.</param>
+/// <param name="Uploads">Its uploads of adapters that are open or in validation.</param>
+/// <param name="UploadBytes">The bytes that they announced.</param>
+/// <param name="Quotas">What it may have.</param>
+/// <param name="Set">What an admin has set for it.</param>
+public sealed record AccountUsage(Usage Published, int Uploads, long UploadBytes, Quotas Quotas, QuotaOverrides Set);
+
 /// <summary>
 /// What accounts are charged. An account's partition has a row for each thing it is charged for (a version by its upload or job, an adapter, a set's bytes) and one with their total; both
 /// change in one transaction. So a charge may be repeated, by anybody, after any crash, and counts once; two at a time can't both take the last room. A charge comes before what it is
@@ -32,16 +41,11 @@ public sealed class UsageStore
 
     private readonly record struct Charge(Key Key, Usage Amount);
 
-    /// <summary>What the account has.</summary>
-    public async Task<Usage> GetAsync(string owner, CancellationToken ct = default) =>
-        await table.GetAsync(Keys.UsageTotal(owner), ct) is { } row ? Read(row) : default;
+    /// <summary>What the account has and may have.</summary>
+    public async Task<AccountUsage> GetAsync(string owner, CancellationToken ct = default) => (await LookAsync(owner, ct)).Account;
 
     /// <summary>What the account may have.</summary>
-    public async Task<Quotas> QuotasAsync(string owner, CancellationToken ct = default) => (await OverridesAsync(owner, ct)).Over(quotas);
-
-    /// <summary>What an admin has set for the account.</summary>
-    public async Task<QuotaOverrides> OverridesAsync(string owner, CancellationToken ct = default) =>
-        await table.GetAsync(Keys.UsageQuota(owner), ct) is { } row ? row.Value<QuotaOverrides>("Quota") ?? new() : new();
+    public async Task<Quotas> QuotasAsync(string owner, CancellationToken ct = default) => ReadQuota(await table.GetAsync(Keys.UsageQuota(owner), ct)).Over(quotas);
 
     /// <summary>Sets what the account may have, in place of what was set before.</summary>
     public async Task SetQuotaAsync(string owner, QuotaOverrides overrides, CancellationToken ct = default)
@@ -53,18 +57,37 @@ public sealed class UsageStore
 
     /// <summary>Charges a version that is about to be published, and with the first one its adapter; says why if there is no room.</summary>
     public async Task<QuotaExcess?> ChargeAsync(VersionRecord version, CancellationToken ct = default) =>
-        await ChargeAsync(version.Adapter.Owner, ChargesOf(version), await QuotasAsync(version.Adapter.Owner, ct), ct);
+        await ChargeAsync(version.Adapter.Owner, ChargesOf(version), limited: true, ct);
 
     /// <summary>Charges the bytes of a version of a set that is about to be published; says why if there is no room.</summary>
     public async Task<QuotaExcess?> ChargeSetAsync(AdapterId set, Digest digest, long bytes, CancellationToken ct = default) =>
-        await ChargeAsync(set.Owner, [ChargeOf(set, digest, bytes)], await QuotasAsync(set.Owner, ct), ct);
+        await ChargeAsync(set.Owner, [ChargeOf(set, digest, bytes)], limited: true, ct);
 
     /// <summary>Gives back what a deleted set was charged.</summary>
     public async Task ReleaseSetAsync(AdapterId set, CancellationToken ct = default)
     {
         var prefix = Keys.UsageSet(set, Digest.Of([])).Row[..^64];
-        await foreach (var row in table.QueryAsync(Filter.All(Filter.Partition(Keys.Usage(set.Owner)), Filter.Of($"RowKey ge {prefix} and RowKey lt {prefix + "~"}")), ct))
+        await foreach (var row in table.QueryAsync(Range(set.Owner, prefix), ct))
             await RefundAsync(set.Owner, row.Key(), ct);
+    }
+
+    /// <summary>Notes an upload as begun.</summary>
+    internal Task BeginAsync(UploadRecord upload, CancellationToken ct)
+    {
+        var row = Rows.New(Keys.UsageUpload(upload.Owner, upload.Id));
+        row["Bytes"] = upload.Files.Sum(f => f.Size);
+        row["At"] = clock.GetUtcNow();
+        return table.PutAsync(row, ct);
+    }
+
+    /// <summary>Notes that an upload is over.</summary>
+    internal Task EndAsync(string owner, string uploadId, CancellationToken ct) => table.DeleteAsync(Keys.UsageUpload(owner, uploadId), ETag.All, ct);
+
+    /// <summary>The uploads that are noted, and since when.</summary>
+    internal async IAsyncEnumerable<(string Id, DateTimeOffset At)> ListUploadsAsync(string owner, [EnumeratorCancellation] CancellationToken ct)
+    {
+        await foreach (var row in table.QueryAsync(Range(owner, Keys.UsageUploads), ct))
+            yield return (row.RowKey[Keys.UsageUploads.Length..], row.Time("At"));
     }
 
     /// <summary>The accounts that are charged for something.</summary>
@@ -82,7 +105,7 @@ public sealed class UsageStore
         var present = new HashSet<Key>();
         await foreach (var row in table.QueryAsync(Filter.Partition(Keys.Usage(owner)), ct))
         {
-            if (row.RowKey == Keys.UsageTotal(owner).Row || row.RowKey == Keys.UsageQuota(owner).Row)
+            if (row.RowKey.StartsWith(Keys.UsageHead, StringComparison.Ordinal))
                 continue;
             present.Add(row.Key());
             if (!wanted.ContainsKey(row.Key()) && row.Time("At") < before)
@@ -90,8 +113,28 @@ public sealed class UsageStore
         }
 
         foreach (var charge in wanted.Values.Where(c => !present.Contains(c.Key)))
-            await ChargeAsync(owner, [charge], null, ct);
+            await ChargeAsync(owner, [charge], limited: false, ct);
     }
+
+    private async Task<(AccountUsage Account, TableEntity? Total)> LookAsync(string owner, CancellationToken ct)
+    {
+        var (total, quota, uploads, bytes) = (default(TableEntity), default(TableEntity), 0, 0L);
+        await foreach (var row in table.QueryAsync(Range(owner, Keys.UsageHead), ct))
+        {
+            if (row.RowKey == Keys.UsageTotal(owner).Row)
+                total = row;
+            else if (row.RowKey == Keys.UsageQuota(owner).Row)
+                quota = row;
+            else
+                (uploads, bytes) = (uploads + 1, bytes + (row.GetInt64("Bytes") ?? 0));
+        }
+
+        var set = ReadQuota(quota);
+        return (new(total is null ? default : Read(total), uploads, bytes, set.Over(quotas), set), total);
+    }
+
+    private static string Range(string owner, string prefix) =>
+        Filter.All(Filter.Partition(Keys.Usage(owner)), Filter.Of($"RowKey ge {prefix} and RowKey lt {prefix + "~"}"));
 
     private static Charge[] ChargesOf(VersionRecord version) =>
     [
@@ -101,7 +144,7 @@ public sealed class UsageStore
 
     private static Charge ChargeOf(AdapterId set, Digest digest, long bytes) => new(Keys.UsageSet(set, digest), new Usage(0, 0, bytes));
 
-    private async Task<QuotaExcess?> ChargeAsync(string owner, IReadOnlyList<Charge> charges, Quotas? limits, CancellationToken ct)
+    private async Task<QuotaExcess?> ChargeAsync(string owner, IReadOnlyList<Charge> charges, bool limited, CancellationToken ct)
     {
         while (true)
         {
@@ -114,10 +157,9 @@ public sealed class UsageStore
 
             if (missing.Count == 0)
                 return null;
-            var total = await table.GetAsync(Keys.UsageTotal(owner), ct);
-            var used = total is null ? default : Read(total);
-            var asked = missing.Aggregate(default(Usage), (sum, c) => sum + c.Amount);
-            if (limits is not null && Excess(owner, limits, used, asked) is { } excess)
+            var (account, total) = await LookAsync(owner, ct);
+            var (used, asked) = (account.Published, missing.Aggregate(default(Usage), (sum, c) => sum + c.Amount));
+            if (limited && Excess(owner, account.Quotas, used, asked) is { } excess)
                 return excess;
             var rows = missing.Select(c => new TableTransactionAction(TableTransactionActionType.Add, Write(c.Key, c.Amount)));
             if (await table.TransactAsync([.. rows, Total(owner, total, used + asked)], ct))
@@ -157,6 +199,8 @@ public sealed class UsageStore
         row["At"] = clock.GetUtcNow();
         return row;
     }
+
+    private static QuotaOverrides ReadQuota(TableEntity? row) => row?.Value<QuotaOverrides>("Quota") ?? new();
 
     private static Usage Read(TableEntity row) => new(row.GetInt64("Bytes") ?? 0, row.Number("Adapters"), row.GetInt64("EvaluationSetBytes") ?? 0);
 }

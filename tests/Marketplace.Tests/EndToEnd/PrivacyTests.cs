@@ -107,6 +107,9 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
 
         new("GetJob", "job", HttpMethod.Get, j => $"/jobs/{j}"),
         new("WatchJob", "job", HttpMethod.Get, j => $"/jobs/{j}/events"),
+        new("RetryJob", "job", HttpMethod.Post, j => $"/jobs/{j}/retry"),
+        new("RetryUpload", "upload", HttpMethod.Post, u => $"/uploads/{u}/retry"),
+        new("ListFailures", Listed, HttpMethod.Get, _ => "/failures"),
         new("CancelJob", "job", HttpMethod.Post, j => $"/jobs/{j}/cancel"),
         new("GetClustering", "snapshot", HttpMethod.Get, s => $"/clusterings/{s}"),
         new("FindDiverse", "base", HttpMethod.Get, b => $"/libraries/diverse?baseModel={Uri.EscapeDataString(b)}"),
