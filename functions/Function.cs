@@ -1,3 +1,4 @@
+using Marketplace.Functions.Http;
 using Marketplace.Storage;
 
 namespace Marketplace.Functions;
@@ -26,23 +27,37 @@ public enum RequestCost
 /// <param name="Access">The least scope a caller needs, with an account; null lets anonymous callers in.</param>
 /// <param name="Handler">An endpoint delegate.</param>
 /// <param name="Summary">One line for the OpenAPI document.</param>
-public sealed record HttpFunction(string Name, string Method, string Route, KeyScope? Access, Delegate Handler, string Summary) : Function(Name)
+/// <param name="ReadsOnly">Of one that is not a GET: that it changes nothing. All others leave an audit event.</param>
+public sealed record HttpFunction(string Name, string Method, string Route, KeyScope? Access, Delegate Handler, string Summary, bool ReadsOnly = false) : Function(Name)
 {
     /// <summary>What a request costs; GET reads and everything else writes, unless the row says otherwise.</summary>
     public RequestCost Cost { get; init; } = Method == "GET" ? RequestCost.Read : RequestCost.Write;
 
     /// <summary>A query parameter with which a request is expensive.</summary>
     public string? ExpensiveWith { get; init; }
+
+    /// <summary>Whether it may change something.</summary>
+    public bool Writes => Method != HttpMethods.Get && !ReadsOnly;
 }
 
 /// <summary>A function behind a queue. It may run twice for one message.</summary>
 /// <param name="Name">Unique.</param>
 /// <param name="Queue">Name of the queue.</param>
 /// <param name="Handle">Takes the message's text.</param>
-public sealed record QueueFunction(string Name, string Queue, Func<IServiceProvider, string, CancellationToken, Task> Handle) : Function(Name);
+public sealed record QueueFunction(string Name, string Queue, Func<IServiceProvider, string, CancellationToken, Task> Handle) : Function(Name)
+{
+    /// <summary>The handler, and the audit event of what it did.</summary>
+    public Func<IServiceProvider, string, CancellationToken, Task> Handle { get; } = (services, message, cancellationToken) =>
+        Auditing.RunAsync(services, Name, $"queue:{Queue}", message, () => Handle(services, message, cancellationToken), cancellationToken);
+}
 
 /// <summary>A function that runs on a schedule.</summary>
 /// <param name="Name">Unique.</param>
 /// <param name="Schedule">Reads the six-field cron expression from the options.</param>
 /// <param name="Handle">What to do when it is time.</param>
-public sealed record TimerFunction(string Name, Func<MarketplaceOptions, string> Schedule, Func<IServiceProvider, CancellationToken, Task> Handle) : Function(Name);
+public sealed record TimerFunction(string Name, Func<MarketplaceOptions, string> Schedule, Func<IServiceProvider, CancellationToken, Task> Handle) : Function(Name)
+{
+    /// <summary>The handler, and the audit event of what it did.</summary>
+    public Func<IServiceProvider, CancellationToken, Task> Handle { get; } = (services, cancellationToken) =>
+        Auditing.RunAsync(services, Name, $"timer:{Name}", Name, () => Handle(services, cancellationToken), cancellationToken);
+}

@@ -1,5 +1,6 @@
 using Marketplace.Functions.Accounts;
 using Marketplace.Functions.Adapters;
+using Marketplace.Functions.Audit;
 using Marketplace.Functions.BaseModels;
 using Marketplace.Functions.Clusterings;
 using Marketplace.Functions.Collections;
@@ -48,15 +49,19 @@ public static class FunctionTable
         new("FindSimilar", "GET", "/adapters/{owner}/{name}/similar", Anyone, FindSimilar.Handle, "Nearest adapters of the same base model") { Cost = RequestCost.Expensive },
         new("GetNovelty", "GET", "/adapters/{owner}/{name}/novelty", Anyone, GetNovelty.Handle, "What an adapter adds to its library: reuse or add") { Cost = RequestCost.Expensive },
 
+        new("TakeDownAdapter", "POST", "/adapters/{owner}/{name}/takedown", KeyScope.Admin, TakeDownAdapter.Handle, "Take an adapter down"),
+        new("GetTakedown", "GET", "/adapters/{owner}/{name}/takedown", Anyone, GetTakedown.Handle, "That an adapter is down, and why"),
+        new("RestoreAdapter", "DELETE", "/adapters/{owner}/{name}/takedown", KeyScope.Admin, RestoreAdapter.Handle, "Restore an adapter that was taken down"),
+
         new("BeginUpload", "POST", "/uploads", Publish, BeginUpload.Handle, "Begin an upload"),
         new("GetUpload", "GET", "/uploads/{id}", Publish, GetUpload.Handle, "How far an upload got"),
         new("GetUploadReport", "GET", "/uploads/{id}/report", Publish, GetUploadReport.Handle, "Validation report of an upload"),
         new("CompleteUpload", "POST", "/uploads/{id}/complete", Publish, CompleteUpload.Handle, "Validate and publish an upload"),
         new("CancelUpload", "DELETE", "/uploads/{id}", Publish, CancelUpload.Handle, "Give up an upload"),
 
-        new("CompareAdapters", "POST", "/compatibility", Anyone, CompareAdapters.Handle, "How adapters go together, before they are merged") { Cost = RequestCost.Expensive },
+        new("CompareAdapters", "POST", "/compatibility", Anyone, CompareAdapters.Handle, "How adapters go together, before they are merged", ReadsOnly: true) { Cost = RequestCost.Expensive },
         new("RequestMerge", "POST", "/merges", Publish, RequestMerge.Handle, "Merge adapters on the kernels"),
-        new("PlanMerge", "POST", "/merges/plan", Read, PlanMerge.Handle, "What a merge would do and cost") { Cost = RequestCost.Expensive },
+        new("PlanMerge", "POST", "/merges/plan", Read, PlanMerge.Handle, "What a merge would do and cost", ReadsOnly: true) { Cost = RequestCost.Expensive },
         new("ListMergeMethods", "GET", "/merge-methods", Anyone, ListMergeMethods.Handle, "Merge methods and their parameters"),
         new("RequestComposition", "POST", "/compositions", Publish, RequestComposition.Handle, "Learn from examples how adapters are combined"),
         new("RequestSubtraction", "POST", "/subtractions", Publish, RequestSubtraction.Handle, "Subtract general knowledge from an adapter"),
@@ -72,7 +77,7 @@ public static class FunctionTable
         new("RequestRouter", "POST", "/routers", Publish, RequestRouter.Handle, "Compute the prototypes of a set of adapters (Arrow)"),
         new("GetRouter", "GET", "/routers/{id}", Anyone, GetRouter.Handle, "One router"),
         new("DownloadRouterFile", "GET", "/routers/{id}/files/{name}", Anyone, DownloadRouterFile.Handle, "Redirect to a router's prototypes or description"),
-        new("RouteTokens", "POST", "/routers/{id}/route", Anyone, RouteTokens.Handle, "Which adapters take which tokens") { Cost = RequestCost.Expensive },
+        new("RouteTokens", "POST", "/routers/{id}/route", Anyone, RouteTokens.Handle, "Which adapters take which tokens", ReadsOnly: true) { Cost = RequestCost.Expensive },
         new("GetClustering", "GET", "/clusterings/{id}", Anyone, GetClustering.Handle, "One cluster snapshot, with what has arrived since"),
         new("GetClusterMap", "GET", "/clusterings/{id}/map", Anyone, GetClusterMap.Handle, "A snapshot's adapters as points of a plane"),
         new("GetClusterMapSvg", "GET", "/clusterings/{id}/map.svg", Anyone, GetClusterMap.HandleSvg, "The same as a picture"),
@@ -87,14 +92,18 @@ public static class FunctionTable
         new("RequestEvaluation", "POST", "/evaluations", Publish, RequestEvaluation.Handle, "Score adapters on evaluation sets on the kernels"),
         new("GetEvaluation", "GET", "/evaluations/{id}", Anyone, GetEvaluation.Handle, "The result of an evaluation"),
         new("DownloadPredictions", "GET", "/evaluations/{id}/predictions", Anyone, DownloadPredictions.Handle, "Redirect to an evaluation's predictions"),
-        new("CompareEvaluations", "POST", "/evaluations/compare", Anyone, CompareEvaluations.Handle, "Hold evaluations of one set against each other") { Cost = RequestCost.Expensive },
-        new("MixEvaluations", "POST", "/evaluations/ensemble", Anyone, MixEvaluations.Handle, "Score mixtures, votes and portfolios of kept predictions") { Cost = RequestCost.Expensive },
+        new("CompareEvaluations", "POST", "/evaluations/compare", Anyone, CompareEvaluations.Handle, "Hold evaluations of one set against each other", ReadsOnly: true) { Cost = RequestCost.Expensive },
+        new("MixEvaluations", "POST", "/evaluations/ensemble", Anyone, MixEvaluations.Handle, "Score mixtures, votes and portfolios of kept predictions", ReadsOnly: true) { Cost = RequestCost.Expensive },
         new("GetLeaderboard", "GET", "/leaderboards", Anyone, GetLeaderboard.Handle, "A base model's evaluations on a set, best first") { Cost = RequestCost.Expensive },
 
         new("ListJobs", "GET", "/jobs", Read, ListJobs.Handle, "The caller's jobs"),
         new("GetJob", "GET", "/jobs/{id}", Read, GetJob.Handle, "One job"),
         new("WatchJob", "GET", "/jobs/{id}/events", Read, WatchJob.Handle, "A job's progress as server-sent events"),
         new("CancelJob", "POST", "/jobs/{id}/cancel", Publish, CancelJob.Handle, "Ask a job to stop"),
+
+        new("ListFailures", "GET", "/failures", KeyScope.Admin, ListFailures.Handle, "Failed jobs and uploads of all accounts, and the queues"),
+        new("RetryJob", "POST", "/jobs/{id}/retry", KeyScope.Admin, RetryJob.Handle, "Start the next attempt at a failed job, or send another message for a waiting one"),
+        new("RetryUpload", "POST", "/uploads/{id}/retry", KeyScope.Admin, RetryUpload.Handle, "Validate an upload again that failed as poison"),
 
         new("ListKeys", "GET", "/keys", Read, ListKeys.Handle, "The caller's keys"),
         new("CreateKey", "POST", "/keys", Read, CreateKey.Handle, "Make a key"),
@@ -105,6 +114,8 @@ public static class FunctionTable
         new("ListIdentities", "GET", "/accounts/{owner}/identities", KeyScope.Admin, ListIdentities.Handle, "Identities of the tenant that are bound to an account"),
         new("BindIdentity", "PUT", "/accounts/{owner}/identities/{objectId}", KeyScope.Admin, BindIdentity.Handle, "Bind an identity of the tenant to an account"),
         new("UnbindIdentity", "DELETE", "/accounts/{owner}/identities/{objectId}", KeyScope.Admin, UnbindIdentity.Handle, "Take an identity from an account"),
+
+        new("ListAudit", "GET", "/audit", Read, ListAudit.Handle, "What was done: by the caller, or for an admin by everybody"),
 
         new("ListBaseModels", "GET", "/base-models", Anyone, ListBaseModels.Handle, "Base models and their aliases"),
         new("RegisterBaseModel", "POST", "/base-models", KeyScope.Admin, RegisterBaseModel.Handle, "Begin to send a base model's files"),

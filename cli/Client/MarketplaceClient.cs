@@ -26,6 +26,15 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
     public Task<AdapterView> SetListed(AdapterReference adapter, bool listed, CancellationToken ct) =>
         Connection.Patch<AdapterView>(adapter.Route, new UpdateAdapterRequest(listed), ct);
 
+    public Task<TakedownView> TakeDown(AdapterReference adapter, TakedownRequest request, CancellationToken ct) => Connection.Post<TakedownView>($"{adapter.Route}/takedown", request, ct);
+
+    public Task<TakedownView> GetTakedown(AdapterReference adapter, CancellationToken ct) => Connection.Get<TakedownView>($"{adapter.Route}/takedown", ct);
+
+    public Task<RestoreView> Restore(AdapterReference adapter, CancellationToken ct) => Connection.Delete<RestoreView>($"{adapter.Route}/takedown", ct);
+
+    /// <summary>Audit events; the query begins with an ampersand or is empty.</summary>
+    public IAsyncEnumerable<AuditEventView> ListAudit(string query, CancellationToken ct) => All<AuditEventView>($"audit?limit=200{query}", ct);
+
     public IAsyncEnumerable<VersionView> ListVersions(AdapterReference adapter, CancellationToken ct) => All<VersionView>($"{adapter.Route}/versions", ct);
 
     public Task<VersionView> GetVersion(AdapterReference adapter, CancellationToken ct) => Connection.Get<VersionView>(adapter.VersionRoute, ct);
@@ -130,6 +139,12 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
     public Task<JobView> GetJob(string id, CancellationToken ct) => Connection.Get<JobView>($"jobs/{Uri.EscapeDataString(id)}", ct);
 
     public Task<JobView> CancelJob(string id, CancellationToken ct) => Connection.Post<JobView>($"jobs/{Uri.EscapeDataString(id)}/cancel", null, ct);
+
+    public Task<JobView> RetryJob(string id, CancellationToken ct) => Connection.Post<JobView>($"jobs/{Uri.EscapeDataString(id)}/retry", null, ct);
+
+    public Task<UploadStatus> RetryUpload(string id, CancellationToken ct) => Connection.Post<UploadStatus>($"uploads/{Uri.EscapeDataString(id)}/retry", null, ct);
+
+    public Task<FailuresView> ListFailures(int days, CancellationToken ct) => Connection.Get<FailuresView>($"failures?days={days}", ct);
 
     public IAsyncEnumerable<KeyView> ListKeys(string? owner, CancellationToken ct) => All<KeyView>("keys" + OfOwner(owner), ct);
 

@@ -58,6 +58,7 @@ internal static class LineageCommand
     private static string Name(LineageNode node) => node switch
     {
         { Version: null } => "not visible",
+        { TakenDown: true } => $"{Tables.Name(node.Version)}, taken down",
         { Method: null } => $"{Tables.Name(node.Version)}, trained",
         _ => $"{Tables.Name(node.Version)}, {(node.Kind == LineageKind.Subtraction ? "subtraction" : "merge")} by {node.Method}",
     };

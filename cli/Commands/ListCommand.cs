@@ -19,18 +19,19 @@ internal static class ListCommand
     private static readonly Option<string?> BaseModel = new("--base-model") { Description = "Only those of this base model" };
     private static readonly Option<string?> Tag = new("--tag") { Description = "Only those whose model card has this tag" };
     private static readonly Option<bool> Unlisted = new("--unlisted") { Description = "Your unlisted ones, too" };
+    private static readonly Option<bool> TakenDown = new("--taken-down") { Description = "Your ones that were taken down, too; with an admin key everybody's" };
     private static readonly Option<int> Limit = new("--limit") { Description = "At most this many", DefaultValueFactory = _ => 100 };
 
     public static Command Create()
     {
-        var command = new Command("list", "List and search adapters") { Text, Owner, BaseModel, Tag, Unlisted, Limit };
+        var command = new Command("list", "List and search adapters") { Text, Owner, BaseModel, Tag, Unlisted, TakenDown, Limit };
         command.Does(Run);
         return command;
     }
 
     private static async Task<int> Run(Call call, CancellationToken ct)
     {
-        var filter = new AdapterFilter(call.Get(Owner), call.Get(BaseModel), call.Get(Text), call.Get(Tag), call.Get(Unlisted));
+        var filter = new AdapterFilter(call.Get(Owner), call.Get(BaseModel), call.Get(Text), call.Get(Tag), call.Get(Unlisted), call.Get(TakenDown));
         var limit = Math.Max(1, call.Get(Limit));
         var adapters = await call.Connect().ListAdapters(filter, ct).Take(limit + 1).ToListAsync(ct);
         var more = adapters.Count > limit;

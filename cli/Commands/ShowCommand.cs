@@ -67,12 +67,16 @@ internal static class ShowCommand
         Line("shape", $"rank {a.Rank}, {a.Modules} modules, {a.Dtype}, {Units.Bytes(a.SizeBytes)}");
         Line("cluster", cluster is null ? null : Cluster(cluster));
         Line("made by", a.DerivedBy);
+        Line("taken down", Taints(a.TaintedBy));
         Line("warnings", string.Join(", ", a.Warnings));
         Line("licence", a.License);
         Line("tags", string.Join(", ", a.Tags));
         Line("published", $"{Units.Time(a.CreatedAt)}, changed {Units.Time(a.UpdatedAt)}");
         console.Write(grid);
     }
+
+    private static string? Taints(IReadOnlyList<TaintView>? taints) => taints is null ? null : string.Join(
+        '\n', taints.Select(t => $"it was made from {t.Adapter ?? "an adapter"}, which was taken down {Units.Time(t.At)} ({t.Reason}){(t.Message is null ? "" : $": {t.Message}")}"));
 
     private static string Cluster(AdapterClusterView c) => c.Role switch
     {
@@ -93,7 +97,7 @@ internal static class ShowCommand
     {
         var table = Tables.Create($"made by {lineage.Method} from", "weight", "as");
         foreach (var parent in lineage.Parents)
-            table.Row(Tables.Name(parent.Version), Units.Number(parent.Weight), parent.Role);
+            table.Row(Tables.Name(parent.Version) + (parent.TakenDown ? ", taken down" : ""), Units.Number(parent.Weight), parent.Role);
         return table;
     }
 

@@ -60,5 +60,5 @@ internal static class Tables
     public static string Name(VersionReference version) => $"{version.Adapter}@{version.Number}";
 
     private static string Notes(AdapterView a) =>
-        string.Join(", ", [.. a.Private ? ["private"] : Array.Empty<string>(), .. a.Listed ? [] : new[] { "unlisted" }, .. a.Warnings]);
+        string.Join(", ", [.. a.Private ? ["private"] : Array.Empty<string>(), .. a.Listed ? [] : new[] { "unlisted" }, .. a.Takedown is { } t ? new[] { $"taken down ({t.Reason})" } : [], .. a.Warnings]);
 }

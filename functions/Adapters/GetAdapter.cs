@@ -12,6 +12,9 @@ public static class GetAdapter
         string owner, string name, Requester requester, MarketplaceStorage storage, CancellationToken cancellationToken)
     {
         var (adapter, problem) = await Lookup.AdapterAsync(storage, requester.Caller, owner, name, cancellationToken);
-        return adapter is null ? problem! : TypedResults.Ok(adapter.View());
+        if (adapter is null)
+            return problem!;
+        var taints = adapter.Main is { } main ? (await storage.Takedowns.TaintsAsync(adapter.Id, main.Number, cancellationToken))[main.Number] : [];
+        return TypedResults.Ok(adapter.View(adapter.Id.Shown(taints, requester.Caller)));
     }
 }

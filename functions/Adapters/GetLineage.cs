@@ -27,9 +27,10 @@ public static class GetLineage
         var walk = new LineageWalk(Describe(version), count);
         while (walk.Next() is (var adapter, var number))
         {
-            var seen = await Lookup.SeesAsync(storage, requester.Caller, adapter, cancellationToken);
-            var found = seen ? await storage.Versions.GetAsync(adapter, number, cancellationToken) : null;
-            walk.Answer(found is null ? null : Describe(found));
+            // What is down keeps its place, for those who could see it, and says so; what it was made of is not told any more.
+            var record = await storage.Adapters.GetAsync(adapter, cancellationToken);
+            var found = record is not null && requester.Caller.MayKnow(record) ? await storage.Versions.GetAsync(adapter, number, cancellationToken) : null;
+            walk.Answer(found is null ? null : record!.Takedown is null ? Describe(found) : Describe(found) with { Parents = [], TakenDown = true });
         }
 
         if (format != "svg")

@@ -14,7 +14,7 @@ public static class ListAdapters
     public static async Task<Results<Ok<ListResponse<AdapterView>>, ProblemHttpResult>> Handle(
         Requester requester, MarketplaceStorage storage, CancellationToken cancellationToken,
         string? owner = null, string? baseModel = null, string? q = null, string? tag = null,
-        string? unlisted = null, string? limit = null, string? continuation = null)
+        string? unlisted = null, string? takenDown = null, string? limit = null, string? continuation = null)
     {
         if (Paging.ParseLimit(limit, MaxLimit) is not { } count)
             return Paging.BadLimit(MaxLimit);
@@ -22,6 +22,8 @@ public static class ListAdapters
             return Problems.InvalidRequest("owner", $"'{owner}' is not the name of an account.");
         if (unlisted is not (null or "true" or "false"))
             return Problems.InvalidRequest("unlisted", "unlisted is true or false.");
+        if (takenDown is not (null or "true" or "false"))
+            return Problems.InvalidRequest("takenDown", "takenDown is true or false.");
 
         var query = new AdapterQuery
         {
@@ -31,11 +33,15 @@ public static class ListAdapters
             Text = q,
             Tag = tag,
             IncludeUnlisted = unlisted == "true",
+            IncludeTakenDown = takenDown == "true",
             After = continuation,
             Limit = count,
         };
-        return await storage.Adapters.ListAsync(query, cancellationToken) is { } page
-            ? TypedResults.Ok(new ListResponse<AdapterView>([.. page.Items.Select(a => a.View())], page.Continuation))
-            : Problems.InvalidRequest("continuation", "The continuation is not one that this service gave.");
+        if (await storage.Adapters.ListAsync(query, cancellationToken) is not { } page)
+            return Problems.InvalidRequest("continuation", "The continuation is not one that this service gave.");
+        var views = new List<AdapterView>();
+        foreach (var adapter in page.Items)
+            views.Add(adapter.View(takedown: adapter.Takedown is null ? null : await TakedownViews.PublicAsync(adapter, storage, requester.Caller, cancellationToken)));
+        return TypedResults.Ok(new ListResponse<AdapterView>(views, page.Continuation));
     }
 }

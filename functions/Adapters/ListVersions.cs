@@ -15,9 +15,10 @@ public static class ListVersions
         if (adapter is null)
             return problem!;
 
+        var taints = await storage.Takedowns.TaintsAsync(adapter.Id, ct: cancellationToken);
         var views = new List<VersionView>();
         foreach (var version in await storage.Versions.ListAsync(adapter.Id, cancellationToken))
-            views.Add(await version.ViewAsync(storage, requester.Caller, cancellationToken));
+            views.Add(await version.ViewAsync(storage, requester.Caller, cancellationToken, taints));
         return TypedResults.Ok(new ListResponse<VersionView>(views));
     }
 }

@@ -46,6 +46,7 @@ public static class AllocateSubspaces
                 return Problems.Conflict($"{adapter} already has a subspace of rank {other.Rank} at {request.Modules[i].Name}.");
         }
 
+        AuditScope.About(adapter.ToString(), $"rank {request.Rank} in {request.Modules.Count} modules of {baseModel}");
         return TypedResults.Ok(new AllocateSubspacesResponse(
             adapter.ToString(), baseModel, [.. outcomes.Cast<AllocateOutcome.Allocated>().Select(o => o.Subspace)]));
     }

@@ -12,7 +12,7 @@ public static class GetClusterMap
     public static async Task<Results<Ok<ClusterMapView>, ProblemHttpResult>> Handle(
         string id, Requester requester, MarketplaceStorage storage, CancellationToken cancellationToken) =>
         await storage.Libraries.GetSnapshotAsync(id, requester.Caller, cancellationToken) is { } snapshot
-            ? TypedResults.Ok(Map(GetClustering.View(snapshot)))
+            ? TypedResults.Ok(Map(await GetClustering.ViewAsync(storage, snapshot, cancellationToken)))
             : Problems.NotFound($"clustering '{id}'");
 
     public static async Task<Results<ContentHttpResult, ProblemHttpResult>> HandleSvg(
@@ -22,7 +22,7 @@ public static class GetClusterMap
             return Problems.NotFound($"clustering '{id}'");
         // A picture that is opened as a page must not be able to do anything.
         context.Response.Headers.ContentSecurityPolicy = "default-src 'none'; style-src 'unsafe-inline'";
-        return TypedResults.Text(MbcMapSvg.Render(GetClustering.View(snapshot)), "image/svg+xml");
+        return TypedResults.Text(MbcMapSvg.Render(await GetClustering.ViewAsync(storage, snapshot, cancellationToken)), "image/svg+xml");
     }
 
     private static ClusterMapView Map(ClusterSnapshotView view) => new(

@@ -22,6 +22,7 @@ public static class Recluster
         var options = services.GetRequiredService<IOptions<MarketplaceOptions>>().Value;
         var jobs = services.GetRequiredService<JobRequests>();
         var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger(nameof(Recluster));
+        var clustered = new List<string>();
         foreach (var model in await storage.BaseModels.ListAsync(cancellationToken))
         {
             var members = await storage.Libraries.ListMembersAsync(model.Id, Caller.Anonymous, derived: false, cancellationToken);
@@ -33,10 +34,20 @@ public static class Recluster
                 var request = await RequestClustering.CanonicalAsync(storage, asked, RequestClustering.PublicScope, members, options.MaxExactLibrary, cancellationToken);
                 var job = await jobs.EnqueueAsync(JobKind.Clustering, Scheduler, request.ToJson(), QueueNames.FunctionsJobs, cancellationToken);
                 if (job.Status == JobStatus.Queued)
+                {
+                    clustered.Add($"{model.Id} by {request.Similarity}");
                     logger.LogInformation("The library of {BaseModel} is clustered again by {Similarity}: {Members} members", model.Id, request.Similarity, members.Count);
+                }
                 else
+                {
                     logger.LogDebug("The library of {BaseModel} has not changed: job {JobId} has clustered it by {Similarity}", model.Id, job.Id, request.Similarity);
+                }
             }
         }
+
+        if (clustered.Count == 0)
+            AuditScope.NothingDone();
+        else
+            AuditScope.About("libraries", string.Join(", ", clustered));
     }
 }

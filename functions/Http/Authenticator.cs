@@ -28,7 +28,7 @@ public sealed class Authenticator(MarketplaceStorage storage, EntraTokens tokens
         if (await storage.Keys.AuthenticateAsync(bearer, context.RequestAborted) is not { } key)
             return Problems.Unauthenticated;
         uses.Note(key, context);
-        return new Requester(new Caller(key.Owner, key.Scope));
+        return new Requester(new Caller(key.Owner, key.Scope) { Via = $"key:{key.Id}" });
     }
 
     private async Task<Found<Requester>> OfTokenAsync(string bearer, CancellationToken cancellationToken)
@@ -41,7 +41,7 @@ public sealed class Authenticator(MarketplaceStorage storage, EntraTokens tokens
                 return Problems.Forbidden($"The identity {valid.Identity.ObjectId} has none of the roles {string.Join(", ", EntraTokens.Roles.Keys)}.");
             case TokenOutcome.Valid valid:
                 var owner = (await storage.Identities.FindAsync(valid.Identity, cancellationToken))?.Owner;
-                return new Requester(new Caller(owner ?? (valid.Scope == KeyScope.Admin ? AdminOwner : null), valid.Scope), valid.Identity);
+                return new Requester(new Caller(owner ?? (valid.Scope == KeyScope.Admin ? AdminOwner : null), valid.Scope) { Via = $"identity:{valid.Identity.ObjectId}" }, valid.Identity);
             case TokenOutcome.Invalid invalid:
                 return Problems.InvalidToken(invalid.Reason);
             default:

@@ -16,13 +16,23 @@ internal readonly record struct Found<T>(T? Value, ProblemHttpResult? Problem)
 /// <summary>Finds adapters and versions as a caller may see them.</summary>
 internal static class Lookup
 {
-    /// <summary>The adapter; not-found also when it is private to somebody else.</summary>
+    /// <summary>The adapter; not-found also when it is private to somebody else, and then whether or not it is down.</summary>
     public static async Task<Found<AdapterRecord>> AdapterAsync(
-        MarketplaceStorage storage, Caller caller, string owner, string name, CancellationToken cancellationToken) =>
-        AdapterId.TryCreate(owner, name, out var id)
-        && await storage.Adapters.GetAsync(id, cancellationToken) is { } adapter && caller.CanSee(adapter)
-            ? adapter
-            : Problems.NotFound($"adapter '{owner}/{name}'");
+        MarketplaceStorage storage, Caller caller, string owner, string name, CancellationToken cancellationToken)
+    {
+        if (await KnownAsync(storage, caller, owner, name, cancellationToken) is not { } adapter)
+            return Problems.NotFound($"adapter '{owner}/{name}'");
+        return adapter.Takedown is null ? adapter : Problems.TakenDown(await TakedownViews.PublicAsync(adapter, storage, caller, cancellationToken));
+    }
+
+    /// <summary>The adapter, even if it is down; null if it is private to somebody else.</summary>
+    public static async Task<AdapterRecord?> KnownAsync(MarketplaceStorage storage, Caller caller, string owner, string name, CancellationToken cancellationToken) =>
+        AdapterId.TryCreate(owner, name, out var id) && await storage.Adapters.GetAsync(id, cancellationToken) is { } adapter && caller.MayKnow(adapter) ? adapter : null;
+
+    /// <summary>A problem if nothing can be published to a name, because what had it was taken down.</summary>
+    public static async Task<ProblemHttpResult?> OutputAsync(MarketplaceStorage storage, Caller caller, AdapterId id, CancellationToken cancellationToken) =>
+        await storage.Adapters.GetAsync(id, cancellationToken) is { Takedown: not null } adapter && caller.MayKnow(adapter)
+            ? Problems.TakenDown(await TakedownViews.PublicAsync(adapter, storage, caller, cancellationToken)) : null;
 
     /// <summary>Whether the adapter exists for the caller.</summary>
     public static async Task<bool> SeesAsync(MarketplaceStorage storage, Caller caller, AdapterId id, CancellationToken cancellationToken) =>

@@ -31,6 +31,16 @@ public static class Problems
 
     public static ProblemHttpResult NotFound(string what) => Create(404, "not-found", "Not found", $"There is no {what}.");
 
+    public static ProblemHttpResult TakenDown(TakedownView takedown, IReadOnlyList<IssueView>? issues = null)
+    {
+        var because = takedown switch { { Because: { } root } => $", because '{root}' was", { Caused: true } => ", because another adapter was", _ => "" };
+        var problem = Create(
+            410, "taken-down", "The adapter was taken down",
+            $"'{takedown.Adapter}' was taken down on {takedown.At:yyyy-MM-dd}{because} ({takedown.Reason}){(takedown.Message is { } message ? $": {message}" : ".")}", issues);
+        problem.ProblemDetails.Extensions["takedown"] = takedown;
+        return problem;
+    }
+
     public static ProblemHttpResult Conflict(string detail) => Create(409, "conflict", "The state does not allow this", detail);
 
     public static ProblemHttpResult BaseMismatch(string detail) => Create(422, "base-mismatch", "The adapters do not belong to one known base model", detail);

@@ -12,28 +12,33 @@ internal static class Views
 {
     public static VersionReference Reference(AdapterId adapter, VersionPointer version) => new(adapter.ToString(), version.Number, version.Id);
 
-    public static AdapterView View(this AdapterRecord adapter)
+    public static AdapterView View(this AdapterRecord adapter, IReadOnlyList<TaintView>? taintedBy = null, TakedownView? takedown = null)
     {
         var summary = adapter.Summary;
         return new AdapterView(
             adapter.Id.ToString(), adapter.Private, adapter.Listed, adapter.BaseModelName, adapter.BaseModel,
             adapter.Main is { } main ? Reference(adapter.Id, main) : null,
             summary?.Rank ?? 0, summary?.Modules ?? 0, summary?.Dtype ?? "", summary?.SizeBytes ?? 0,
-            summary?.Warnings ?? [], summary?.License, summary?.Tags ?? [], summary?.DerivedBy, adapter.CreatedAt, adapter.UpdatedAt);
+            summary?.Warnings ?? [], summary?.License, summary?.Tags ?? [], summary?.DerivedBy, adapter.CreatedAt, adapter.UpdatedAt,
+            taintedBy, takedown);
     }
 
     /// <summary>The version as <paramref name="caller"/> may see it: parents it can't see leave no trace.</summary>
     public static async Task<VersionView> ViewAsync(
-        this VersionRecord version, MarketplaceStorage storage, Caller caller, CancellationToken cancellationToken)
+        this VersionRecord version, MarketplaceStorage storage, Caller caller, CancellationToken cancellationToken, ILookup<int, Taint>? taints = null)
     {
+        taints ??= await storage.Takedowns.TaintsAsync(version.Adapter, version.Number, cancellationToken);
         LineageView? lineage = null;
         if (version.Lineage is { } stored)
         {
             var seen = new List<LineageParentView>();
             foreach (var parent in stored.Parents)
             {
-                if (await Lookup.SeesAsync(storage, caller, parent.Adapter, cancellationToken))
-                    seen.Add(new LineageParentView(new VersionReference(parent.Adapter.ToString(), parent.Number, parent.VersionId), parent.Weight, parent.Role));
+                if (await storage.Adapters.GetAsync(parent.Adapter, cancellationToken) is { } record && caller.MayKnow(record))
+                {
+                    seen.Add(new LineageParentView(
+                        new VersionReference(parent.Adapter.ToString(), parent.Number, parent.VersionId), parent.Weight, parent.Role, record.Takedown is not null));
+                }
             }
 
             var all = seen.Count == stored.Parents.Length && await SetLookup.SeesAllAsync(storage, caller, CompositionPart.SetsOf(stored), cancellationToken);
@@ -42,7 +47,7 @@ internal static class Views
 
         return new VersionView(
             version.Adapter.ToString(), version.Number, version.Id, version.Parent, version.CreatedAt, version.PublishedBy, version.Message,
-            [.. version.Files.Select(f => new FileView(f.Path, f.Size, f.Digest.Hex, f.GitSha1))], lineage);
+            [.. version.Files.Select(f => new FileView(f.Path, f.Size, f.Digest.Hex, f.GitSha1))], lineage, version.Adapter.Shown(taints[version.Number], caller));
     }
 
     public static UploadStatus View(this UploadRecord upload, IReadOnlyList<IssueView>? issues = null) => new(

@@ -49,6 +49,9 @@ internal static class DerivationRequests
         if (mentions.Count > MaxInputs)
             return (null, Problems.InvalidRequest("inputs", $"A merge has 1 to {MaxInputs} inputs."));
 
+        if (AdapterId.TryParse(recipe.Output?.Adapter, out var output) && await Lookup.OutputAsync(storage, requester.Caller, output, cancellationToken) is { } gone)
+            return (null, gone);
+
         var resolver = new InputResolver(storage, requester);
         var names = new Dictionary<string, string>(StringComparer.Ordinal);
         var inputs = ImmutableArray.CreateBuilder<ResolvedInput>();

@@ -11,6 +11,7 @@ namespace Marketplace.Functions.Jobs;
 internal sealed class InputResolver(MarketplaceStorage storage, Requester requester)
 {
     private readonly List<IssueView> issues = [];
+    private ProblemHttpResult? takenDown;
     private readonly List<(string Input, string? BaseModel, string Spelling)> bases = [];
 
     /// <summary>The input, or null with the reason noted.</summary>
@@ -25,7 +26,12 @@ internal sealed class InputResolver(MarketplaceStorage storage, Requester reques
 
         var (version, problem) = await Lookup.VersionAsync(storage, requester.Caller, id.Owner, id.Name, revision, cancellationToken);
         if (version is null)
-            return Refuse(place, problem!.ProblemDetails.Detail!);
+        {
+            if (problem!.StatusCode == StatusCodes.Status410Gone)
+                takenDown ??= problem;
+            return Refuse(place, problem.ProblemDetails.Detail!, problem.StatusCode == StatusCodes.Status410Gone ? "taken-down" : "invalid-value");
+        }
+
         bases.Add((text, await storage.BaseModels.ResolveAsync(version.BaseModelName, version.Adapter.Owner, cancellationToken), version.BaseModelName));
         return ResolvedInput.Of(version, weight, role);
     }
@@ -33,6 +39,8 @@ internal sealed class InputResolver(MarketplaceStorage storage, Requester reques
     /// <summary>The one base model of all inputs, or the problem to answer with.</summary>
     public (string? BaseModel, ProblemHttpResult? Problem) Finish()
     {
+        if (takenDown is not null)
+            return (null, Problems.TakenDown((TakedownView)takenDown.ProblemDetails.Extensions["takedown"]!, issues));
         if (issues.Count > 0)
             return (null, Problems.InvalidRequest(issues));
         foreach (var (input, canonical, spelling) in bases)
@@ -46,9 +54,9 @@ internal sealed class InputResolver(MarketplaceStorage storage, Requester reques
         return (bases[0].BaseModel, null);
     }
 
-    private ResolvedInput? Refuse(string place, string message)
+    private ResolvedInput? Refuse(string place, string message, string code = "invalid-value")
     {
-        issues.Add(new IssueView("invalid-value", "error", place, message));
+        issues.Add(new IssueView(code, "error", place, message));
         return null;
     }
 }

@@ -9,8 +9,9 @@ namespace Marketplace.Functions.Jobs;
 /// <summary>Runs a job of the functions' own queue: what Core computes without the kernels.</summary>
 public static class RunJob
 {
-    public static Task Handle(IServiceProvider services, string jobId, CancellationToken cancellationToken) =>
-        services.GetRequiredService<JobRunner>().RunAsync(
+    public static async Task Handle(IServiceProvider services, string jobId, CancellationToken cancellationToken)
+    {
+        await services.GetRequiredService<JobRunner>().RunAsync(
             jobId,
             (job, progress, stop) => job.Kind switch
             {
@@ -21,4 +22,6 @@ public static class RunJob
                 _ => throw new JobFailureException("internal-error", $"Jobs of kind '{job.Kind}' do not belong on this queue."),
             },
             cancellationToken);
+        AuditScope.NothingDone(); // but what the job's end has left, if this delivery was its end
+    }
 }

@@ -16,6 +16,11 @@ public static class GetRouter
     }
 
     /// <summary>The router as the caller may see it.</summary>
-    internal static async Task<Found<RouterView>> FindAsync(string id, Requester requester, MarketplaceStorage storage, CancellationToken cancellationToken) =>
-        await storage.Routers.GetAsync(id, requester.Caller, cancellationToken) is { } router ? router : Problems.NotFound($"router '{id}'");
+    internal static async Task<Found<RouterView>> FindAsync(string id, Requester requester, MarketplaceStorage storage, CancellationToken cancellationToken)
+    {
+        var (router, down) = await storage.Routers.FindAsync(id, requester.Caller, cancellationToken);
+        return router is not null ? router
+            : down is null ? Problems.NotFound($"router '{id}'")
+            : Problems.TakenDown(await TakedownViews.PublicAsync(down, storage, requester.Caller, cancellationToken));
+    }
 }

@@ -25,6 +25,8 @@ public static class BeginUpload
         var files = Check(request.Files, request.Message, options.Value, out var issues);
         if (issues.Count > 0)
             return Problems.InvalidRequest(issues);
+        if (await Lookup.OutputAsync(storage, requester.Caller, adapter, cancellationToken) is { } gone)
+            return gone;
 
         var now = time.GetUtcNow();
         if (await UploadRoom.LackingAsync(storage, adapter, files, now, cancellationToken) is { } excess)

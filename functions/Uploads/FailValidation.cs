@@ -9,7 +9,12 @@ public static class FailValidation
     {
         var storage = services.GetRequiredService<MarketplaceStorage>();
         if (await storage.Uploads.GetAsync(uploadId, cancellationToken) is not { State: UploadState.Queued } upload)
+        {
+            AuditScope.NothingDone();
             return;
+        }
+
+        AuditScope.About($"uploads/{uploadId}", upload.Adapter.ToString());
         await storage.Uploads.UpdateAsync(
             upload with
             {

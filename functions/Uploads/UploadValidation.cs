@@ -4,6 +4,7 @@ using Marketplace.Core.Analysis;
 using Marketplace.Core.Validation;
 using Marketplace.Storage;
 using Marketplace.Storage.Jobs;
+using Marketplace.Storage.Telemetry;
 
 namespace Marketplace.Functions.Uploads;
 
@@ -19,6 +20,8 @@ public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublishe
         // A delivery before this one may have died after its version row: what is published stays published.
         if (await storage.Versions.FindByUploadAsync(upload.Adapter, upload.Id, cancellationToken) is { } published)
             return Published(upload, await publisher.CompleteAsync(published, cancellationToken));
+        if (await storage.Adapters.GetAsync(upload.Adapter, cancellationToken) is { Takedown: not null })
+            return TakenDown(upload);
 
         var (files, broken) = await SpoolAsync(upload, folder, cancellationToken);
         var report = AdapterValidator.Validate(files);
@@ -32,7 +35,11 @@ public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublishe
 
         await storage.Reports.PutAsync(upload.Id, report.ToJson(), cancellationToken);
         if (!report.Accepted)
+        {
+            MarketplaceMeter.OnRejected(report.Issues.Where(i => i.Severity == IssueSeverity.Error).Select(i => i.Code));
             return upload with { State = UploadState.Rejected };
+        }
+
         if (await UnchangedAsync(upload, report, cancellationToken) is { } head)
             return Published(upload, head);
 
@@ -48,12 +55,15 @@ public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublishe
             PublishOutcome.ParentConflict conflict => Failed(
                 upload, "conflict", $"The version '{upload.ExpectedParent}' is not current; {conflict.Head?.Id ?? "there is none yet"}{(conflict.Head is null ? "" : " is")}."),
             PublishOutcome.QuotaExceeded full => Failed(upload, "quota-exceeded", full.Excess.ToString()),
+            PublishOutcome.TakenDown => TakenDown(upload),
             _ => Failed(upload, "forbidden", "The name belongs to another account."),
         };
     }
 
     private static UploadRecord Published(UploadRecord upload, VersionRecord version) =>
         upload with { State = UploadState.Published, Version = new VersionPointer(version.Number, version.Id) };
+
+    private static UploadRecord TakenDown(UploadRecord upload) => Failed(upload, "taken-down", $"'{upload.Adapter}' was taken down; nothing is published to it.");
 
     private static UploadRecord Failed(UploadRecord upload, string code, string message) =>
         upload with { State = UploadState.Failed, FailureCode = code, FailureMessage = message };

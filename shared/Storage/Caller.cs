@@ -18,6 +18,12 @@ public sealed record Caller(string? Owner, KeyScope? Scope)
     /// <summary>Whether something of <paramref name="owner"/> exists for the caller.</summary>
     public bool CanSee(string owner, bool isPrivate) => !isPrivate || IsAdmin || Is(owner);
 
-    /// <summary>Whether the adapter exists for the caller.</summary>
-    public bool CanSee(AdapterRecord adapter) => CanSee(adapter.Id.Owner, adapter.Private);
+    /// <summary>Whether the adapter exists for the caller: one that is down does for nobody.</summary>
+    public bool CanSee(AdapterRecord adapter) => adapter.Takedown is null && MayKnow(adapter);
+
+    /// <summary>Whether the caller may be told of the adapter, be it that it is down.</summary>
+    public bool MayKnow(AdapterRecord adapter) => CanSee(adapter.Id.Owner, adapter.Private);
+
+    /// <summary>How the caller proved who it is, for the audit: <c>key:ID</c>, or an identity; null if it did not.</summary>
+    public string? Via { get; init; }
 }

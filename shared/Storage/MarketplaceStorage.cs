@@ -1,12 +1,16 @@
 using Azure.Data.Tables;
 using Azure.Storage.Blobs;
 using Azure.Storage.Queues;
+using OpenTelemetry;
 
 namespace Marketplace.Storage;
 
 /// <summary>The marketplace's data: one store for each kind, over the clients of one storage account.</summary>
 public sealed class MarketplaceStorage
 {
+    /// <summary>How messages are written; the host of Azure Functions has to read them the same way.</summary>
+    public const QueueMessageEncoding MessageEncoding = QueueMessageEncoding.Base64;
+
     private readonly List<BlobContainerClient> containers = [];
     private readonly List<Table> tables = [];
 
@@ -41,16 +45,19 @@ public sealed class MarketplaceStorage
         BaseModels = new BaseModelStore(baseModels, Clock);
         Registrations = new RegistrationStore(baseModels);
         ContentIndex = new ContentIndex(Named("contents"), Versions, Registrations);
+        Descendants = new DescendantStore(Named("descendants"), Versions);
+        TakedownIndex = new TakedownIndex(Named("takedowns"));
         Subspaces = new SubspaceStore(Named("subspaces"));
         Collections = new CollectionStore(Named("collections"), Container("collections"), Adapters);
         Routers = new RouterStore(Container("routers"), signer, Clock, Adapters);
-        Jobs = new JobStore(Named("jobs"), Named("secrets"), Clock);
+        Audit = new AuditLog(Named("audit"));
+        Jobs = new JobStore(Named("jobs"), Named("secrets"), Clock, Audit);
         EvaluationSets = new EvaluationSetStore(Named("evaluationsets"), Named("evaluationsetversions"), Content, Clock);
         EvaluationResults = new EvaluationResultStore(Named("evaluations"), Container("evaluations"), signer, Clock, EvaluationSets, Adapters, Jobs);
-        Audit = new AuditLog(Named("audit"));
         Queues = new JobQueue(queues, names, options);
         Catalogue = new Catalogue(this);
         Commit = new VersionCommit(this);
+        Takedowns = new Takedowns(this);
         Sweep = new Sweep(this);
         Recount = new UsageRecount(this);
     }
@@ -97,6 +104,9 @@ public sealed class MarketplaceStorage
     /// <summary>Uses of bytes.</summary>
     public ContentIndex ContentIndex { get; }
 
+    /// <summary>Lineage backwards.</summary>
+    public DescendantStore Descendants { get; }
+
     /// <summary>Base models and aliases.</summary>
     public BaseModelStore BaseModels { get; }
 
@@ -139,6 +149,9 @@ public sealed class MarketplaceStorage
     /// <summary>Publishing.</summary>
     public VersionCommit Commit { get; }
 
+    /// <summary>Taking adapters down, and restoring them.</summary>
+    public Takedowns Takedowns { get; }
+
     /// <summary>Removal of what nothing refers to.</summary>
     public Sweep Sweep { get; }
 
@@ -150,13 +163,22 @@ public sealed class MarketplaceStorage
 
     internal TimeProvider Clock { get; }
 
-    /// <summary>Creates the containers, tables and queues that are missing.</summary>
-    public Task CreateAllAsync(CancellationToken ct = default) => Task.WhenAll(
-    [
-        .. containers.Select(c => c.CreateIfNotExistsAsync(cancellationToken: ct)),
-        .. tables.Select(t => t.CreateAsync(ct)),
-        .. QueueNames.All.SelectMany(q => new[] { q, QueueNames.Poison(q) }).Select(q => Queues.Client(q).CreateIfNotExistsAsync(cancellationToken: ct)),
-    ]);
+    internal TakedownIndex TakedownIndex { get; }
+
+    /// <summary>Creates the containers, tables and queues that are missing, unless the options say that they are there.</summary>
+    public async Task CreateAllAsync(CancellationToken ct = default)
+    {
+        if (!Options.CreateMissing)
+            return;
+        // At each start, and hardly ever does it create anything.
+        using var silent = SuppressInstrumentationScope.Begin();
+        await Task.WhenAll(
+        [
+            .. containers.Select(c => c.CreateIfNotExistsAsync(cancellationToken: ct)),
+            .. tables.Select(t => t.CreateAsync(ct)),
+            .. QueueNames.All.SelectMany(q => new[] { q, QueueNames.Poison(q) }).Select(q => Queues.Client(q).CreateIfNotExistsAsync(cancellationToken: ct)),
+        ]);
+    }
 
     /// <summary>Asks blobs, queues and tables for something small; returns if all three answer.</summary>
     public Task PingAsync(CancellationToken ct = default) => Task.WhenAll(
@@ -164,13 +186,15 @@ public sealed class MarketplaceStorage
 
     private static (BlobServiceClient, QueueServiceClient, TableServiceClient) Clients(StorageOptions options)
     {
-        var messages = new QueueClientOptions { MessageEncoding = QueueMessageEncoding.Base64 };
+        var (blobs, messages, rows) = (new BlobClientOptions(), new QueueClientOptions { MessageEncoding = MessageEncoding }, new TableClientOptions());
+        if (options.Transport is { } transport)
+            blobs.Transport = messages.Transport = rows.Transport = transport;
         if (options.ConnectionString is { Length: > 0 } connection)
-            return (new(connection), new(connection, messages), new(connection));
+            return (new(connection, blobs), new(connection, messages), new(connection, rows));
         if (options is not { BlobServiceUri: { } blob, QueueServiceUri: { } queue, TableServiceUri: { } table })
             throw new ArgumentException("Storage needs a connection string, or the addresses of its blob, queue and table services.", nameof(options));
-        var credential = options.Credential();
-        return (new(blob, credential), new(queue, credential, messages), new(table, credential));
+        var credential = options.Identity ?? options.Credential();
+        return (new(blob, credential, blobs), new(queue, credential, messages), new(table, credential, rows));
     }
 
     private static T Kept<T>(List<T> list, T item)

@@ -45,9 +45,10 @@ public sealed record AdapterSummary(
 /// <param name="UpdatedAt">When the row was last written.</param>
 /// <param name="Summary">Facts about the main version.</param>
 /// <param name="ETag">Guards updates.</param>
+/// <param name="Takedown">That it is down; null while it is not.</param>
 public sealed record AdapterRecord(
     AdapterId Id, bool Private, bool Listed, string BaseModelName, string? BaseModel, VersionPointer? Main,
-    DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, AdapterSummary? Summary, ETag ETag);
+    DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, AdapterSummary? Summary, ETag ETag, TakedownMark? Takedown = null);
 
 /// <summary>One immutable version. Everything that follows from its publication (pointer, library) can be redone from this row.</summary>
 /// <param name="Adapter">The adapter it belongs to.</param>
@@ -245,7 +246,13 @@ public sealed record CollectionRecord(
 public sealed record CollectionMember(string Label, AdapterId Adapter, VersionPointer Version);
 
 /// <summary>Who did what to which subject.</summary>
-public sealed record AuditEvent(DateTimeOffset At, string Actor, string Action, string Subject, string? Detail);
+/// <param name="At">When.</param>
+/// <param name="Actor">The account; <see cref="AuditLog.Service"/> for what the service does by itself.</param>
+/// <param name="Action">What was done.</param>
+/// <param name="Subject">To what.</param>
+/// <param name="Detail">More about it; never a secret.</param>
+/// <param name="Via">How: the key or identity that was used, or the queue or timer that called.</param>
+public sealed record AuditEvent(DateTimeOffset At, string Actor, string Action, string Subject, string? Detail, string? Via = null);
 
 /// <summary>One published use of some bytes. Privacy is as of publication; the adapter's own row is the truth.</summary>
 public sealed record ContentUse(Digest Digest, AdapterId Adapter, int Number, string Owner, bool Private);

@@ -1,4 +1,5 @@
 using Azure.Core;
+using Azure.Core.Pipeline;
 using Azure.Identity;
 
 namespace Marketplace.Storage;
@@ -27,6 +28,11 @@ public sealed class StorageOptions
     /// <summary>Prefix of every container, queue and table, so that several deployments can share one account.</summary>
     public string Namespace { get; set; } = "";
 
+    /// <summary>
+    /// Whether a process creates the containers, queues and tables that are missing when it starts. On Azure the bicep files do, and the kernels have no right to.
+    /// </summary>
+    public bool CreateMissing { get; set; } = true;
+
     /// <summary>How long a received message stays hidden; renewed at a third of it while its handler runs. Whole seconds, at least one.</summary>
     public TimeSpan MessageLease { get; set; } = TimeSpan.FromSeconds(60);
 
@@ -35,6 +41,12 @@ public sealed class StorageOptions
 
     /// <summary>Age below which the sweep leaves unreferenced bytes alone; longer than any publish takes.</summary>
     public TimeSpan SweepGrace { get; set; } = TimeSpan.FromHours(24);
+
+    /// <summary>How long an adapter that was taken down can be restored; then the sweep gives up its bytes.</summary>
+    public TimeSpan TakedownRetention { get; set; } = TimeSpan.FromDays(30);
+
+    /// <summary>How long audit events are kept.</summary>
+    public TimeSpan AuditRetention { get; set; } = TimeSpan.FromDays(400);
 
     /// <summary>Deliveries of a message after which it is poison.</summary>
     public int MaxDeliveries { get; set; } = 5;
@@ -59,6 +71,12 @@ public sealed class StorageOptions
 
     /// <summary>What each account may use, unless an admin has set something else for it. Bound from the section <c>Marketplace:Limits</c>.</summary>
     public Quotas Quotas { get; set; } = new();
+
+    /// <summary>The identity to use instead of those below, for whoever makes the options in code.</summary>
+    internal TokenCredential? Identity { get; set; }
+
+    /// <summary>How requests are sent; by default as the client libraries do.</summary>
+    internal HttpPipelineTransport? Transport { get; set; }
 
     internal TokenCredential Credential() => ManagedIdentityClientId is { Length: > 0 } id
         ? new ManagedIdentityCredential(ManagedIdentityId.FromUserAssignedClientId(id))

@@ -97,5 +97,7 @@ public sealed record HealthView(string Status, string Version);
 /// <param name="Code">Stable code; docs/api.md lists them.</param>
 /// <param name="Issues">Findings with their places.</param>
 /// <param name="TraceId">For the operator's log.</param>
+/// <param name="Takedown">With <c>taken-down</c>: why and since when.</param>
 public sealed record ProblemView(
-    string? Type, string? Title, int? Status, string? Detail, string Code, IReadOnlyList<IssueView>? Issues = null, string? TraceId = null);
+    string? Type, string? Title, int? Status, string? Detail, string Code, IReadOnlyList<IssueView>? Issues = null, string? TraceId = null,
+    TakedownView? Takedown = null);

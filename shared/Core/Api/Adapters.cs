@@ -29,10 +29,12 @@ public sealed record VersionReference(string Adapter, int Number, string Id);
 /// <param name="DerivedBy">The method that made it; absent for a trained adapter.</param>
 /// <param name="CreatedAt">First publication.</param>
 /// <param name="UpdatedAt">Latest change.</param>
+/// <param name="TaintedBy">What was taken down among the adapters that the current version was made from, as far as the caller may be told; not in lists.</param>
+/// <param name="Takedown">That it is down; only in lists that were asked for such adapters.</param>
 public sealed record AdapterView(
     string Id, bool Private, bool Listed, string BaseModelName, string? BaseModel, VersionReference? Main,
     int Rank, int Modules, string Dtype, long SizeBytes, IReadOnlyList<string> Warnings, string? License,
-    IReadOnlyList<string> Tags, string? DerivedBy, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt);
+    IReadOnlyList<string> Tags, string? DerivedBy, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, IReadOnlyList<TaintView>? TaintedBy = null, TakedownView? Takedown = null);
 
 /// <summary>PATCH /api/v1/adapters/{owner}/{name}.</summary>
 /// <param name="Listed">False unlists, true lists again.</param>
@@ -48,9 +50,10 @@ public sealed record UpdateAdapterRequest(bool? Listed = null);
 /// <param name="Message">The publisher's line about it.</param>
 /// <param name="Files">Its files.</param>
 /// <param name="Lineage">How it was derived; absent for a trained adapter.</param>
+/// <param name="TaintedBy">What was taken down among the adapters that it was made from, as far as the caller may be told.</param>
 public sealed record VersionView(
     string Adapter, int Number, string Id, string? Parent, DateTimeOffset CreatedAt, string PublishedBy, string? Message,
-    IReadOnlyList<FileView> Files, LineageView? Lineage);
+    IReadOnlyList<FileView> Files, LineageView? Lineage, IReadOnlyList<TaintView>? TaintedBy = null);
 
 /// <summary>A file of a version.</summary>
 /// <param name="Path">Path within the adapter.</param>
@@ -87,7 +90,8 @@ public sealed record LineageView(string Method, IReadOnlyList<LineageParentView>
 /// <param name="Version">The version that went in.</param>
 /// <param name="Weight">With this weight.</param>
 /// <param name="Role">input, target or general; <c>input of METHOD</c> for one of a nested recipe.</param>
-public sealed record LineageParentView(VersionReference Version, double Weight, string Role);
+/// <param name="TakenDown">Whether its adapter is down.</param>
+public sealed record LineageParentView(VersionReference Version, double Weight, string Role, bool TakenDown = false);
 
 /// <summary>A neighbour of an adapter within its library; both numbers are exact.</summary>
 /// <param name="Version">The neighbour.</param>

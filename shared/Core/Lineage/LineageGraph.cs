@@ -30,7 +30,8 @@ public enum LineageKind
 /// <param name="Kind">How it came to be.</param>
 /// <param name="Method">The merge method; null where there is none.</param>
 /// <param name="HasMore">Whether it has parents that were left out because the graph has reached its limit.</param>
-public sealed record LineageNode(VersionReference? Version, LineageKind Kind, string? Method = null, bool HasMore = false);
+/// <param name="TakenDown">Whether its adapter is down; what it was made of is then left out.</param>
+public sealed record LineageNode(VersionReference? Version, LineageKind Kind, string? Method = null, bool HasMore = false, bool TakenDown = false);
 
 /// <summary>A step from a version to one that it was made of.</summary>
 /// <param name="Child">Index of the version.</param>

@@ -31,6 +31,7 @@ public static class LineageSvg
         .merge .node { fill: #e7f1fd; stroke: #0969da; }
         .subtraction .node { fill: #f6effd; stroke: #8250df; }
         .unseen .node { fill: #f3f4f6; stroke: #818b98; stroke-dasharray: 4 3; }
+        .down .node { fill: #ffebe9; stroke: #cf222e; stroke-dasharray: 4 3; }
         .title { font-size: 13px; font-weight: 600; fill: #1f2328; }
         .small { font-size: 11px; fill: #59636e; }
         .edge { fill: none; stroke: #818b98; stroke-width: 1.3; }
@@ -41,6 +42,7 @@ public static class LineageSvg
           .merge .node { fill: #111d2f; stroke: #58a6ff; }
           .subtraction .node { fill: #1f1733; stroke: #bc8cff; }
           .unseen .node { fill: #161b22; stroke: #768390; }
+          .down .node { fill: #2c1416; stroke: #f85149; }
           .title { fill: #e6edf3; }
           .small { fill: #9da7b1; }
           .edge { stroke: #768390; }
@@ -79,7 +81,7 @@ public static class LineageSvg
     private static void Node(XmlWriter xml, LineageNode node, Box box, (string Title, string Small) texts)
     {
         xml.WriteStartElement("g", Namespace);
-        xml.Attributes(("class", node.Kind == LineageKind.NotVisible ? "unseen" : node.Kind.ToString().ToLowerInvariant()));
+        xml.Attributes(("class", node.TakenDown ? "down" : node.Kind == LineageKind.NotVisible ? "unseen" : node.Kind.ToString().ToLowerInvariant()));
         xml.WriteElementString("title", Namespace, Clean($"{Title(node)}, {Small(node)}"));
         xml.Element("rect", ("class", "node"), ("x", N(box.X)), ("y", N(box.Y)), ("width", N(box.Width)), ("height", N(box.Height)), ("rx", "7"));
         xml.Text("title", box.X + Padding, box.Y + 18, texts.Title, "start");
@@ -161,7 +163,7 @@ public static class LineageSvg
 
     private static string Title(LineageNode node) => node.Version is { } version ? $"{version.Adapter}@{version.Number}" : "not visible";
 
-    private static string Small(LineageNode node) => (node.Kind switch
+    private static string Small(LineageNode node) => node.TakenDown ? "taken down" : (node.Kind switch
     {
         LineageKind.NotVisible => "private or gone",
         LineageKind.Trained => "trained",

@@ -15,7 +15,8 @@ public readonly record struct LineageStep(AdapterId Adapter, int Number, double 
 /// <param name="Version">The version.</param>
 /// <param name="Method">The method that made it; null for a trained one.</param>
 /// <param name="Parents">What it was made of.</param>
-public sealed record LineageVersion(VersionReference Version, string? Method, ImmutableArray<LineageStep> Parents);
+/// <param name="TakenDown">Whether its adapter is down.</param>
+public sealed record LineageVersion(VersionReference Version, string? Method, ImmutableArray<LineageStep> Parents, bool TakenDown = false);
 
 /// <summary>
 /// Follows a lineage breadth first, without knowing where versions are stored: whoever walks looks up what <see cref="Next"/> asks for and
@@ -74,7 +75,7 @@ public sealed class LineageWalk
         var kind = version.Method is null ? LineageKind.Trained
             : version.Method == LinearMethods.GenKnowSub ? LineageKind.Subtraction
             : LineageKind.Merge;
-        nodes.Add(new(version.Version, kind, version.Method));
+        nodes.Add(new(version.Version, kind, version.Method, TakenDown: version.TakenDown));
         foreach (var step in version.Parents)
             open.Enqueue((nodes.Count - 1, step));
         return nodes.Count - 1;

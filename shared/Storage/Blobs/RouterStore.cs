@@ -31,21 +31,26 @@ public sealed class RouterStore
     }
 
     /// <summary>
-    /// A router; null if it does not exist for the caller. Its owner sees it; others do unless it is private or has, at this moment, an adapter that they may not see.
+    /// A router; null if it does not exist for the caller. Its owner sees it; others do unless it is private or has, at this moment, an adapter that they may not see. While one of its adapters is down, it
+    /// exists for nobody; who would see it otherwise gets that adapter.
     /// </summary>
-    public async Task<RouterView?> GetAsync(string id, Caller caller, CancellationToken ct = default)
+    public async Task<(RouterView? Router, AdapterRecord? TakenDown)> FindAsync(string id, Caller caller, CancellationToken ct = default)
     {
         if (id.Length != 32 || !id.All(char.IsAsciiHexDigitLower) || await Manifest(id).ReadAsync(ct) is not { } manifest)
-            return null;
+            return default;
         var router = JsonSerializer.Deserialize<RouterView>(manifest.ToMemory().Span, ApiJson.Options)!;
-        if (caller.IsAdmin || caller.Is(router.Owner))
-            return router;
-        if (router.Private)
-            return null;
+        var own = caller.IsAdmin || caller.Is(router.Owner);
+        if (router.Private && !own)
+            return default;
         var names = router.Experts.Concat(router.General.Select(g => g.Version)).Select(v => AdapterId.Parse(v.Adapter)).Distinct();
-        var visible = await Task.WhenAll(names.Select(async name => await adapters.GetAsync(name, ct) is { } adapter && caller.CanSee(adapter)));
-        return visible.All(v => v) ? router : null;
+        var used = await Task.WhenAll(names.Select(name => adapters.GetAsync(name, ct)));
+        if (!own && used.Any(a => a is null || !caller.MayKnow(a)))
+            return default;
+        return used.FirstOrDefault(a => a is { Takedown: not null }) is { } down ? (null, down) : (router, null);
     }
+
+    /// <summary>The same, of one whose adapters are all up.</summary>
+    public async Task<RouterView?> GetAsync(string id, Caller caller, CancellationToken ct = default) => (await FindAsync(id, caller, ct)).Router;
 
     /// <summary>An address from which anybody can read one file until it expires.</summary>
     public Task<Uri> SignedReadUriAsync(string id, string file, TimeSpan lifetime, CancellationToken ct = default) =>

@@ -60,7 +60,7 @@ public sealed class Catalogue
     }
 
     /// <summary>
-    /// Makes the libraries agree with the adapter's row: it is a member of its base model's library, and of none of
+    /// Makes the libraries agree with the adapter's row: it is a member of its base model's library, unless it is down, and of none of
     /// <paramref name="others"/>. Looks again after writing, because the row may have changed meanwhile.
     /// </summary>
     internal async Task SyncLibraryAsync(AdapterId id, IReadOnlyList<string?> others, CancellationToken ct)
@@ -69,7 +69,9 @@ public sealed class Catalogue
         var adapter = await storage.Adapters.GetAsync(id, ct);
         while (true)
         {
-            if (adapter is { BaseModel: { } baseModel, Main: { } main } && await storage.Versions.GetAsync(id, main.Number, ct) is { } version)
+            if (adapter is { BaseModel: { } withdrawn, Takedown: not null })
+                await storage.Libraries.RemoveMemberAsync(withdrawn, id, ct);
+            else if (adapter is { BaseModel: { } baseModel, Main: { } main } && await storage.Versions.GetAsync(id, main.Number, ct) is { } version)
                 await storage.Libraries.PutMemberAsync(new LibraryMember(baseModel, adapter.Id, adapter.Private, main, version.Weights, version.Config), ct);
             foreach (var other in stale.Where(s => !string.Equals(s, adapter?.BaseModel, StringComparison.OrdinalIgnoreCase)))
                 await storage.Libraries.RemoveMemberAsync(other, id, ct);

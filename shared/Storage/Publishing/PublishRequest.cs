@@ -70,4 +70,10 @@ public abstract record PublishOutcome
 
     /// <summary>The name belongs to another account.</summary>
     public sealed record OwnerMismatch : PublishOutcome;
+
+    /// <summary>The adapter was taken down: nothing is published to it.</summary>
+    public sealed record TakenDown(TakedownMark Mark) : PublishOutcome;
+
+    /// <summary>An adapter that it was made from was taken down.</summary>
+    public sealed record InputTakenDown(AdapterId Input) : PublishOutcome;
 }

@@ -11,8 +11,12 @@ namespace Marketplace.Storage;
 /// <param name="LibraryStates">States of libraries that were clustered long ago.</param>
 /// <param name="CollectionBodies">Bodies of collections that are no more, or have another body.</param>
 /// <param name="Predictions">Parts of evaluations that are over, and predictions without a result.</param>
+/// <param name="FinishedTakedowns">Takedowns and restorations that had been interrupted.</param>
+/// <param name="PurgedAdapters">Adapters down for so long that their bytes were given up.</param>
+/// <param name="AuditEvents">Audit events that were old enough to go.</param>
 public sealed record SweepResult(
-    int ExpiredUploads, int RemindedUploads, int StagedFiles, int ContentBlobs, int DerivedSets, int LibraryStates = 0, int CollectionBodies = 0, int Predictions = 0);
+    int ExpiredUploads, int RemindedUploads, int StagedFiles, int ContentBlobs, int DerivedSets, int LibraryStates = 0, int CollectionBodies = 0, int Predictions = 0,
+    int FinishedTakedowns = 0, int PurgedAdapters = 0, int AuditEvents = 0);
 
 /// <summary>Removes what nothing refers to: bytes of uploads that are over, content that no version uses, bodies that no collection has.</summary>
 public sealed class Sweep
@@ -25,11 +29,14 @@ public sealed class Sweep
     public async Task<SweepResult> SweepAsync(DateTimeOffset now, CancellationToken ct = default)
     {
         var before = now - storage.Options.SweepGrace;
+        // Before contents: what it gives up may go at once.
+        var (takedowns, purged) = await new TakedownSweep(storage).RunAsync(now, before, ct);
         return new SweepResult(
             await ExpireAsync(now, ct), await RemindAsync(now, ct),
             await SweepStagingAsync(before, ct), await SweepContentAsync(before, ct), await SweepDerivedAsync(before, ct),
             await storage.Libraries.SweepStatesAsync(before, ct), await storage.Collections.SweepAsync(before, ct),
-            await storage.EvaluationResults.SweepAsync(before, ct));
+            await storage.EvaluationResults.SweepAsync(before, ct), takedowns, purged,
+            await storage.Audit.SweepAsync(DateOnly.FromDateTime((now - storage.Options.AuditRetention).UtcDateTime), ct));
     }
 
     private async Task<int> ExpireAsync(DateTimeOffset now, CancellationToken ct)

@@ -1,10 +1,11 @@
 using Marketplace.Core;
+using Marketplace.Storage.Telemetry;
 
 namespace Marketplace.Storage;
 
 /// <summary>
-/// The one place that publishes. Order: bytes, derived data, the account's charge, content index, version row, then what follows from that row (pointer, library,
-/// audit). The version row is the commit; before it there is only garbage for the sweep, after it everything can be redone from the row.
+/// The one place that publishes. Order: bytes, derived data, the account's charge, content index, descendants of the inputs, version row, then what follows from that row
+/// (pointer, takedowns of inputs, library, audit). The version row is the commit; before it there is only garbage for the sweep, after it everything can be redone from the row.
 /// Any step may be repeated, and any process may do the later steps for another that died.
 /// </summary>
 public sealed class VersionCommit
@@ -20,6 +21,7 @@ public sealed class VersionCommit
         if (!string.Equals(request.Adapter.Owner, request.Owner, StringComparison.OrdinalIgnoreCase))
             return new PublishOutcome.OwnerMismatch();
 
+        using var span = MarketplaceActivity.Start("publish version");
         await PutBytesAsync(request, ct);
         foreach (var derived in request.Derived)
             await storage.Derived.PutAsync(request.WeightsDigest, derived.AnalysisVersion, derived.Name, derived.Content, ct);
@@ -40,18 +42,38 @@ public sealed class VersionCommit
                 return new PublishOutcome.QuotaExceeded(excess);
             foreach (var digest in version.Files.Select(f => f.Digest).Distinct())
                 await storage.ContentIndex.AddAsync(new ContentUse(digest, version.Adapter, version.Number, owner, version.Private), ct);
+            if (version.Lineage is { } lineage)
+                await storage.Descendants.AddAsync(version.Adapter, version.Number, lineage, ct);
+            if (await ObstacleAsync(version, ct) is { } obstacle)
+                return obstacle;
             if (await storage.Versions.AddAsync(version, ct) == AddResult.Added)
+            {
+                MarketplaceMeter.OnPublished(version);
                 return new PublishOutcome.Published(await CompleteAsync(version, ct));
+            }
+
             // The number is taken. Whoever took it may have died since: help the pointer forward, then look again.
             if (await storage.Versions.GetAsync(request.Adapter, version.Number, ct) is { } other)
                 await CompleteAsync(other, ct);
         }
     }
 
-    /// <summary>Does what follows from a version row: the adapter's pointer, its library entry, the audit event. Repeatable by anyone.</summary>
+    /// <summary>
+    /// What was taken down since the work began, right before the row that commits it. A takedown that begins after this look finds the version by the index row that is there already, or is found by
+    /// <see cref="Takedowns.ApplyAsync"/> after the version row: then the version was published before, and is treated as all other descendants are.
+    /// </summary>
+    private async Task<PublishOutcome?> ObstacleAsync(VersionRecord version, CancellationToken ct)
+    {
+        if (await storage.Adapters.GetAsync(version.Adapter, ct) is { Takedown: { } mark })
+            return new PublishOutcome.TakenDown(mark);
+        return await storage.Takedowns.DownAmongAsync(version.Lineage, ct) is { } input ? new PublishOutcome.InputTakenDown(input) : null;
+    }
+
+    /// <summary>Does what follows from a version row: the adapter's pointer, takedowns of its inputs, its library entry, the audit event. Repeatable by anyone.</summary>
     public async Task<VersionRecord> CompleteAsync(VersionRecord version, CancellationToken ct = default)
     {
         var (adapter, left) = await AdvanceAsync(version, ct);
+        await storage.Takedowns.ApplyAsync(version, ct);
         await storage.Catalogue.SyncLibraryAsync(version.Adapter, [left, adapter.BaseModel, await ResolveAsync(version, ct)], ct);
         var audit = new AuditEvent(version.CreatedAt, version.PublishedBy, "publish", $"{version.Adapter}@{version.Number}", version.Id);
         await storage.Audit.WriteAsync(audit, $"publish {version.Adapter} {version.Id}", ct);

@@ -27,6 +27,9 @@ public sealed record AdapterQuery
     /// <summary>Whether the caller's own unlisted adapters appear; an administrator's query shows everybody's.</summary>
     public bool IncludeUnlisted { get; init; }
 
+    /// <summary>Whether those of the caller's own appear that are down; an administrator's query shows everybody's. They are in no library.</summary>
+    public bool IncludeTakenDown { get; init; }
+
     /// <summary>The continuation of the page before.</summary>
     public string? After { get; init; }
 
@@ -107,7 +110,10 @@ public sealed class AdapterStore
             Visible(query.Caller),
             Listed(query));
         await foreach (var row in table.QueryAsync(filter.Length == 0 ? null : filter, ct, PageSize(query)))
-            yield return (row.Key(), Read(row));
+        {
+            if (Read(row) is var adapter && (adapter.Takedown is null || (query.IncludeTakenDown && (query.Caller.IsAdmin || query.Caller.Is(adapter.Id.Owner)))))
+                yield return (row.Key(), adapter);
+        }
     }
 
     private async IAsyncEnumerable<(Key Key, AdapterRecord? Adapter)> ScanLibraryAsync(
@@ -159,11 +165,13 @@ public sealed class AdapterStore
         row["CreatedAt"] = adapter.CreatedAt;
         row["UpdatedAt"] = adapter.UpdatedAt;
         row.SetValue("Summary", adapter.Summary);
+        row.SetValue("Takedown", adapter.Takedown);
         return row;
     }
 
     private static AdapterRecord Read(TableEntity row) => new(
         row.Adapter(), row.Flag("Private"), row.Flag("Listed"), row.Text("BaseModelName"), row.GetString("BaseModel"),
         row.GetInt32("MainNumber") is { } number ? new VersionPointer(number, row.Text("MainId")) : null,
-        row.Time("CreatedAt"), row.Time("UpdatedAt"), row.Value<AdapterSummary>("Summary"), row.ETag);
+        row.Time("CreatedAt"), row.Time("UpdatedAt"), row.Value<AdapterSummary>("Summary"), row.ETag,
+        row.Value<TakedownMark>("Takedown"));
 }

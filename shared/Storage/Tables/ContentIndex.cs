@@ -1,3 +1,4 @@
+using Azure;
 using Marketplace.Core;
 
 namespace Marketplace.Storage;
@@ -34,6 +35,9 @@ public sealed class ContentIndex
         row["Number"] = number;
         await table.PutAsync(row, ct);
     }
+
+    /// <summary>Forgets that a version uses some bytes; when nobody else does, the sweep removes them.</summary>
+    internal Task RemoveAsync(Digest digest, AdapterId adapter, int number, CancellationToken ct) => table.DeleteAsync(Keys.ContentUse(digest, adapter, number), ETag.All, ct);
 
     /// <summary>The published uses of some bytes by adapters.</summary>
     public async IAsyncEnumerable<ContentUse> ListAsync(Digest digest, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken ct = default)

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using Azure.Data.Tables;
@@ -18,9 +19,10 @@ public sealed class JobStore
     private readonly Table table;
     private readonly Table secrets;
     private readonly TimeProvider clock;
+    private readonly AuditLog audit;
     private byte[]? secret;
 
-    internal JobStore(Table table, Table secrets, TimeProvider clock) => (this.table, this.secrets, this.clock) = (table, secrets, clock);
+    internal JobStore(Table table, Table secrets, TimeProvider clock, AuditLog audit) => (this.table, this.secrets, this.clock, this.audit) = (table, secrets, clock, audit);
 
     /// <summary>The id of a request: its kind, its canonical JSON with inputs resolved to digests, and the code that will run it.</summary>
     public async Task<string> ComputeIdAsync(JobKind kind, string canonicalJson, string kernelIdentity, CancellationToken ct = default)
@@ -70,6 +72,13 @@ public sealed class JobStore
         return jobs;
     }
 
+    /// <summary>Jobs of all accounts that failed since a moment. Reads the whole table, for operators.</summary>
+    public async IAsyncEnumerable<JobRecord> ListFailedAsync(DateTimeOffset since, [EnumeratorCancellation] CancellationToken ct = default)
+    {
+        await foreach (var row in table.QueryAsync(Filter.Of($"Status eq {JobStatus.Failed.ToString()} and FinishedAt gt {since}"), ct))
+            yield return Read(row);
+    }
+
     /// <summary>
     /// How many jobs of an account wait or run, for a limit: its marks are looked at, and those of jobs that have ended removed. A mark is put after its job's row, so a crash
     /// between the two leaves one job uncounted, and a mark put anew meanwhile has another ETag than the one that is removed.
@@ -113,6 +122,14 @@ public sealed class JobStore
         JobRecord job, JobStatus status, string? resultJson = null, string? errorCode = null, string? errorMessage = null, CancellationToken ct = default)
     {
         var ended = await ChangeAsync(job.Id, job.Attempt, present => Ended(present, status, resultJson, errorCode, errorMessage), _ => true, ct);
+        if (ended is not null)
+        {
+            // The job's row keeps what came of it, should the process end here.
+            await audit.WriteAsync(
+                new AuditEvent(ended.FinishedAt ?? clock.GetUtcNow(), ended.Owner, Action(status), $"jobs/{job.Id}", errorCode is null ? ended.Kind.ToString() : $"{ended.Kind}: {errorCode}"),
+                $"job {job.Id} {job.Attempt}", ct);
+        }
+
         return ended is not null ? UpdateResult.Updated
             : await GetAsync(job.Id, ct) is null ? UpdateResult.NotFound : UpdateResult.Conflict;
     }
@@ -132,6 +149,13 @@ public sealed class JobStore
         }
         return null;
     }
+
+    private static string Action(JobStatus status) => status switch
+    {
+        JobStatus.Succeeded => "job-succeeded",
+        JobStatus.Cancelled => "job-cancelled",
+        _ => "job-failed",
+    };
 
     private JobRecord Ended(JobRecord job, JobStatus status, string? resultJson, string? errorCode, string? errorMessage) => job with
     {

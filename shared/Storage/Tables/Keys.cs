@@ -103,6 +103,22 @@ internal static class Keys
 
     public static Key Collection(AdapterId id) => AdapterRow(id);
 
+    public static Key Descendant(AdapterId parent, int number, AdapterId child, int childNumber) =>
+        new(Adapter(parent), $"{number:D10}|{Adapter(child)}|{childNumber:D10}");
+
+    /// <summary>The partition of an adapter's descendants, and from where to where in it those of one version are.</summary>
+    public static (string Partition, string From, string To) DescendantsOf(AdapterId parent, int number) => (Adapter(parent), $"{number:D10}|", $"{number:D10}}}");
+
+    public static Key DescendantsComplete => new(Everybody, "complete");
+
+    public static string TaintsOf(AdapterId child) => Everybody + Adapter(child);
+
+    public static Key Taint(AdapterId child, int number, AdapterId root) => new(TaintsOf(child), $"{number:D10}|{Adapter(root)}");
+
+    public static Key TakenDown(AdapterId id) => new(Everybody, Adapter(id));
+
+    public static Key TakenDownBecause(AdapterId root, AdapterId child) => new(Adapter(root), Adapter(child));
+
     public static string EvaluationSetUses(Digest digest) => Everybody + digest.Hex;
 
     public static Key EvaluationSetUse(Digest digest, AdapterId id, int number) => new(EvaluationSetUses(digest), $"{Adapter(id)}|{Descending(number)}");
@@ -136,7 +152,14 @@ internal static class Keys
     public static string Audit(DateOnly day, int part) => $"{day:yyyyMMdd}|{part:x}";
 
     public static Key Audit(DateTimeOffset at, string id) =>
-        new(Audit(DateOnly.FromDateTime(at.UtcDateTime), Convert.ToInt32(Hash(id)[..1], 16)), $"{at.UtcTicks:D19}|{id}");
+        new(Audit(DateOnly.FromDateTime(at.UtcDateTime), Convert.ToInt32(Hash(id)[..1], 16)), $"{Descending(at)}|{id}");
+
+    /// <summary>Between the rows of this moment and later, and those of earlier ones.</summary>
+    public static string AuditBefore(DateTimeOffset at) => Descending(at) + "}";
+
+    public static Key Continuation(DateOnly day, string after) => new($"{day:yyyyMMdd}", after);
+
+    public static string AuditDay(DateOnly day) => $"{day:yyyyMMdd}|";
 
     public static string Descending(int number) => (int.MaxValue - number).ToString("D10");
 

@@ -81,6 +81,20 @@ internal sealed class Table(TableClient client)
         }
     }
 
+    /// <summary>Deletes up to 100 rows of one partition at once, whoever has written them since; if one of them is gone, one by one.</summary>
+    public async Task DeleteAllAsync(IReadOnlyList<TableEntity> entities, CancellationToken ct)
+    {
+        try
+        {
+            await client.SubmitTransactionAsync(entities.Select(e => new TableTransactionAction(TableTransactionActionType.Delete, e, ETag.All)), ct);
+        }
+        catch (TableTransactionFailedException e) when (e.Status == 404)
+        {
+            foreach (var entity in entities)
+                await DeleteAsync(entity.Key(), ETag.All, ct);
+        }
+    }
+
     public IAsyncEnumerable<TableEntity> QueryAsync(string? filter, CancellationToken ct, int? pageSize = null) =>
         client.QueryAsync<TableEntity>(filter, pageSize, cancellationToken: ct);
 }

@@ -57,6 +57,13 @@ public sealed class UploadStore
             yield return Read(row);
     }
 
+    /// <summary>Uploads of all accounts begun since a moment that failed. Reads the whole table, for operators.</summary>
+    public async IAsyncEnumerable<UploadRecord> ListFailedAsync(DateTimeOffset since, [EnumeratorCancellation] CancellationToken ct = default)
+    {
+        await foreach (var row in table.QueryAsync(Filter.Of($"State eq {UploadState.Failed.ToString()} and CreatedAt gt {since}"), ct))
+            yield return Read(row);
+    }
+
     private static bool IsPending(UploadRecord upload) => upload is { Kind: UploadKind.Adapter, State: UploadState.Open or UploadState.Queued };
 
     private static bool IsId(string? id) => id is { Length: 32 } && id.All(char.IsAsciiHexDigitLower);

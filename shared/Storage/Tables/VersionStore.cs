@@ -62,6 +62,13 @@ public sealed class VersionStore
             yield return Read(row);
     }
 
+    /// <summary>All versions of all adapters, for what is rebuilt from them.</summary>
+    internal async IAsyncEnumerable<VersionRecord> ListAllAsync([EnumeratorCancellation] CancellationToken ct)
+    {
+        await foreach (var row in table.QueryAsync(null, ct))
+            yield return Read(row);
+    }
+
     /// <summary>The version that <c>main</c>, a number, <c>v</c> and a number, an id or a tag names; null if none has that name.</summary>
     public async Task<VersionRecord?> ResolveAsync(AdapterId adapter, string revision, CancellationToken ct = default)
     {

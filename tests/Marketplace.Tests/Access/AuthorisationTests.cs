@@ -51,7 +51,7 @@ public sealed partial class AuthorisationTests(AuthorisationTests.Fixture fixtur
             "RequestSubtractionBatch", "RequestClustering", "BuildLibrary", "DeleteCollection", "RequestRouter", "PublishEvaluationSet", "UpdateEvaluationSet", "DeleteEvaluationSet",
             "RequestEvaluation", "CancelJob", "ConfirmAlias", "AllocateSubspaces",
         ],
-        ["admin"] = ["RegisterBaseModel", "SetQuota", "ListIdentities", "BindIdentity", "UnbindIdentity"],
+        ["admin"] = ["ListFailures", "RetryJob", "RetryUpload", "RegisterBaseModel", "SetQuota", "ListIdentities", "BindIdentity", "UnbindIdentity"],
     };
 
     /// <summary>Functions that refuse, by themselves and whatever exists, accounts other than the one they are asked about.</summary>

@@ -75,6 +75,10 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
         var upload = await Ann.StageAsync("ann/hidden-7", StackAdapters.Files(17), isPrivate: true);
         var key = await Ann.PostAsync<KeyView>("/keys", new CreateKeyRequest("spare"), 201);
 
+        // Also what is down is private still.
+        await Ann.PublishedAsync("ann/hidden-0", StackAdapters.Files(10), isPrivate: true);
+        await Stack.Admin.PostAsync<TakedownView>("/adapters/ann/hidden-0/takedown", new TakedownRequest("legal", "Something hidden."), 200);
+
         var (onSet, ofAdapter, ofMixture) = await HiddenEvaluationsAsync();
 
         Subjects = new Subject[]
@@ -83,6 +87,7 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
             new("evaluation", onSet, Other(onSet)), new("evaluation", ofAdapter, Other(ofAdapter)), new("evaluation", ofMixture, Other(ofMixture)),
             new("adapter", "ann/hidden-1", "ann/absent-1"), new("adapter", "ann/hidden-2", "ann/absent-2"), new("adapter", "ann/hidden-3", "ann/absent-3"),
             new("adapter", "ann/hidden-4", "ann/absent-4"), new("adapter", "ann/hidden-6", "ann/absent-6"), new("adapter", "ANN/Hidden-1", "ANN/Absent-1"),
+            new("adapter", "ann/hidden-0", "ann/absent-0"),
             new("adapter", $"{SecretAccount}/hidden-5", $"{SecretAccount}/absent-5"),
             new("account", SecretAccount, "not-there"[..SecretAccount.Length]),
             new("base", SecretBase, "Secret-Lab/Absent-Base"), new("base", SecretBase.ToLowerInvariant(), "secret-lab/absent-base"),

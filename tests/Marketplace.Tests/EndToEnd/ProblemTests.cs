@@ -159,6 +159,23 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
                 (await owner.SendAsync(HttpMethod.Get, route)).Problem(404, "not-found");
             }
         },
+        ["taken-down"] = async stack =>
+        {
+            var owner = await stack.AccountAsync("ann");
+            await owner.PublishedAsync("ann/gone", StackAdapters.Files(7));
+            await RefusedAsync(stack.Admin, HttpMethod.Post, "/adapters/ann/gone/takedown", new TakedownRequest("dislike"), "reason");
+            await RefusedAsync(stack.Admin, HttpMethod.Post, "/adapters/ann/gone/takedown", new TakedownRequest("other", Descendants: "all"), "descendants");
+            await RefusedAsync(stack.Admin, HttpMethod.Post, "/adapters/ann/gone/takedown", new TakedownRequest("other", new string('x', 501)), "message");
+            (await owner.SendAsync(HttpMethod.Post, "/adapters/ann/gone/takedown", new TakedownRequest("other"))).Problem(403, "forbidden");
+            (await stack.Admin.SendAsync(HttpMethod.Delete, "/adapters/ann/gone/takedown")).Problem(404, "not-found");
+            await stack.Admin.PostAsync<TakedownView>("/adapters/ann/gone/takedown", new TakedownRequest("licence", "Not theirs to give."), 200);
+            var problem = (await stack.Anonymous.SendAsync(HttpMethod.Get, "/adapters/ann/gone")).Problem(410, "taken-down");
+            Assert.Equal(("licence", "Not theirs to give."), (problem.Takedown!.Reason, problem.Takedown.Message));
+            var input = (await owner.SendAsync(HttpMethod.Post, "/merges", Merge("ann/x", "ann/one", "ann/gone"))).Problem(410, "taken-down");
+            Assert.Equal(("inputs[1].adapter", "taken-down"), (input.Issues![0].Path, input.Issues[0].Code));
+            (await owner.SendAsync(HttpMethod.Post, "/uploads", Begin("ann/gone"))).Problem(410, "taken-down");
+            (await owner.SendAsync(HttpMethod.Post, "/merges", Merge("ann/gone"))).Problem(410, "taken-down");
+        },
         ["method-not-allowed"] = async stack => (await stack.Anonymous.SendAsync(HttpMethod.Put, "/whoami")).Problem(405, "method-not-allowed"),
         ["conflict"] = async stack =>
         {
