@@ -16,9 +16,14 @@ else if (args is ["scores"])
     ScoreBenchmark.Run();
 else if (args is ["route"])
     RouteBenchmark.Run();
+else if (args is ["telemetry"])
+    await TelemetryBenchmark.RunAsync();
 else if (args is ["library", .. var library])
     await LibraryBenchmark.Run(library);
+else if (args is ["soak", .. var soak])
+    return await SoakBenchmark.Run(soak);
 else if (args is ["sketches", .. var what])
     await SketchBenchmark.RunAsync(withErrors: what is not ["library"]);
 else
     BenchmarkSwitcher.FromAssembly(Assembly.GetExecutingAssembly()).Run(args);
+return 0;

@@ -7,16 +7,35 @@ namespace Marketplace.Functions;
 /// <param name="Name">Unique; the function's name in Azure and in the OpenAPI document.</param>
 public abstract record Function(string Name);
 
+/// <summary>What a request takes of the service; each has a limit of its own.</summary>
+public enum RequestCost
+{
+    /// <summary>Looks something up.</summary>
+    Read,
+
+    /// <summary>Changes something, or starts work that others do.</summary>
+    Write,
+
+    /// <summary>Computes while the caller waits.</summary>
+    Expensive,
+}
+
 /// <summary>A function behind a route.</summary>
 /// <param name="Name">Unique.</param>
 /// <param name="Method">HTTP method.</param>
 /// <param name="Route">Route pattern below <see cref="FunctionTable.RoutePrefix"/>.</param>
-/// <param name="Access">The least scope a caller needs; null lets anonymous callers in.</param>
+/// <param name="Access">The least scope a caller needs, with an account; null lets anonymous callers in.</param>
 /// <param name="Handler">An endpoint delegate.</param>
 /// <param name="Summary">One line for the OpenAPI document.</param>
 /// <param name="ReadsOnly">Of one that is not a GET: that it changes nothing. All others leave an audit event.</param>
 public sealed record HttpFunction(string Name, string Method, string Route, KeyScope? Access, Delegate Handler, string Summary, bool ReadsOnly = false) : Function(Name)
 {
+    /// <summary>What a request costs; GET reads and everything else writes, unless the row says otherwise.</summary>
+    public RequestCost Cost { get; init; } = Method == "GET" ? RequestCost.Read : RequestCost.Write;
+
+    /// <summary>A query parameter with which a request is expensive.</summary>
+    public string? ExpensiveWith { get; init; }
+
     /// <summary>Whether it may change something.</summary>
     public bool Writes => Method != HttpMethods.Get && !ReadsOnly;
 }

@@ -5,7 +5,7 @@ namespace Marketplace.Functions;
 /// <summary>Settings of the function app, from the configuration section <c>Marketplace</c>.</summary>
 public sealed class MarketplaceOptions
 {
-    /// <summary>Token of the first admin key; the host makes sure that it exists. Secret.</summary>
+    /// <summary>Token of the first admin key; the host makes sure that it exists, and ends the one that was set before it. Secret.</summary>
     public string? AdminKey { get; init; }
 
     /// <summary>When <c>Sweep</c> runs: seconds, minutes, hours, day, month, weekday.</summary>
@@ -15,6 +15,10 @@ public sealed class MarketplaceOptions
     /// <summary>When <c>Recluster</c> runs.</summary>
     [Required]
     public string ReclusterSchedule { get; init; } = "0 0 3 * * *";
+
+    /// <summary>When <c>RecountUsage</c> runs.</summary>
+    [Required]
+    public string RecountSchedule { get; init; } = "0 30 4 * * *";
 
     /// <summary>Whether <c>Recluster</c> clusters by flattened factors too, as published, and not by ΔW alone.</summary>
     public bool ReclusterFlatAb { get; init; }

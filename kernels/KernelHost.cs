@@ -6,9 +6,9 @@ using Marketplace.Kernels.Merges;
 using Marketplace.Storage;
 using Marketplace.Storage.Hosting;
 using Marketplace.Storage.Jobs;
+using Marketplace.Storage.Telemetry;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
 
 namespace Marketplace.Kernels;
 
@@ -22,9 +22,9 @@ public static class KernelHost
     public static WebApplication Build(string[] args)
     {
         var builder = WebApplication.CreateBuilder(args);
-        builder.Logging.AddSimpleConsole(o => o.SingleLine = true);
-        builder.Logging.AddFilter("Azure", LogLevel.Warning).AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.Logging.AddMarketplaceConsole(builder.Configuration);
         builder.Services.AddMarketplaceStorage(builder.Configuration);
+        builder.Services.AddMarketplaceTelemetry(builder.Configuration, TelemetryServices.Kernels);
         builder.Services.AddJobs();
         builder.Services.AddSingleton(new BaseWeightsFolder(builder.Configuration["Marketplace:Kernels:BaseWeights"]));
         var asked = builder.Configuration["Marketplace:Kernels:Device"];

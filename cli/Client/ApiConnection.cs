@@ -35,6 +35,8 @@ internal sealed class ApiConnection : IDisposable
 
     public Task<T> Patch<T>(string route, object body, CancellationToken ct) => Send<T>(HttpMethod.Patch, route, body, ct);
 
+    public Task<T> Put<T>(string route, object? body, CancellationToken ct) => Send<T>(HttpMethod.Put, route, body, ct);
+
     public Task<T> Delete<T>(string route, CancellationToken ct) => Send<T>(HttpMethod.Delete, route, null, ct);
 
     /// <summary>A request whose answer has no body that matters.</summary>

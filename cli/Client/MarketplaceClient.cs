@@ -140,11 +140,17 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
 
     public Task<JobView> CancelJob(string id, CancellationToken ct) => Connection.Post<JobView>($"jobs/{Uri.EscapeDataString(id)}/cancel", null, ct);
 
-    public IAsyncEnumerable<KeyView> ListKeys(CancellationToken ct) => All<KeyView>("keys", ct);
+    public Task<JobView> RetryJob(string id, CancellationToken ct) => Connection.Post<JobView>($"jobs/{Uri.EscapeDataString(id)}/retry", null, ct);
+
+    public Task<UploadStatus> RetryUpload(string id, CancellationToken ct) => Connection.Post<UploadStatus>($"uploads/{Uri.EscapeDataString(id)}/retry", null, ct);
+
+    public Task<FailuresView> ListFailures(int days, CancellationToken ct) => Connection.Get<FailuresView>($"failures?days={days}", ct);
+
+    public IAsyncEnumerable<KeyView> ListKeys(string? owner, CancellationToken ct) => All<KeyView>("keys" + OfOwner(owner), ct);
 
     public Task<KeyView> CreateKey(CreateKeyRequest request, CancellationToken ct) => Connection.Post<KeyView>("keys", request, ct);
 
-    public Task RevokeKey(string id, CancellationToken ct) => Connection.Send(HttpMethod.Delete, $"keys/{Uri.EscapeDataString(id)}", ct);
+    public Task RevokeKey(string id, string? owner, CancellationToken ct) => Connection.Send(HttpMethod.Delete, $"keys/{Uri.EscapeDataString(id)}{OfOwner(owner)}", ct);
 
     public IAsyncEnumerable<BaseModelView> ListBaseModels(CancellationToken ct) => All<BaseModelView>("base-models", ct);
 
@@ -179,6 +185,8 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
     }
 
     public void Dispose() => Connection.Dispose();
+
+    private static string OfOwner(string? owner) => owner is null ? "" : $"?owner={Uri.EscapeDataString(owner)}";
 
     // Follows the continuations.
     private async IAsyncEnumerable<T> All<T>(string route, [EnumeratorCancellation] CancellationToken ct)

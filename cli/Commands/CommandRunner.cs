@@ -64,6 +64,9 @@ internal static class CommandRunner
     {
         "unauthenticated" => CliHints.Key,
         "forbidden" => "`marketplace whoami` shows whose key it is; only the owner of an adapter may change it.",
+        "no-account" => "`marketplace whoami` shows the identity; an admin binds it with `marketplace accounts bind`.",
+        "quota-exceeded" => "`marketplace accounts show` tells what is used; an admin raises it with `marketplace accounts quota`.",
+        "identity-unavailable" => "Try again, or use an API key.",
         "not-found" or "invalid-request" => await Suggestions.ForAdapters(call, ct),
         "base-mismatch" => "`marketplace show` tells each adapter's base model; `marketplace base-models confirm` says what a spelling stands for.",
         _ => null,

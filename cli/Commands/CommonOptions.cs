@@ -14,7 +14,7 @@ internal static class CommonOptions
 
     public static readonly Option<string?> Key = new("--key")
     {
-        Description = "API key; MARKETPLACE_KEY, or that of `marketplace up`, if absent",
+        Description = "API key, or an access token where a tenant is trusted; MARKETPLACE_KEY, or that of `marketplace up`, if absent",
         HelpName = "hf_…",
         Recursive = true,
     };

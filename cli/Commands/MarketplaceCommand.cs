@@ -61,13 +61,16 @@ internal static class MarketplaceCommand
         ScoresCommand.Create(),
         ScoresCommand.CreateEnsemble(),
         JobCommand.Create(),
+        FailuresCommand.Create(),
         UnlistCommand.Create(),
         TakedownCommand.Create(),
         TakedownCommand.CreateRestore(),
         AuditCommand.Create(),
         BaseModelsCommand.Create(),
         KeysCommand.Create(),
+        AccountsCommand.Create(),
         WhoAmICommand.Create(),
+        CostCommand.Create(),
     };
 
     private static string? UnknownOption(string[] args, ParseResult parsed) =>

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Marketplace.Core.Api;
 using Spectre.Console;
 
 namespace Marketplace.Cli.Commands;
@@ -16,7 +17,15 @@ internal static class WhoAmICommand
     private static async Task<int> Run(Call call, CancellationToken ct)
     {
         var me = await call.Connect().WhoAmI(ct);
-        call.Terminal.Result(me, console => console.WriteLine(me.Owner is null ? "Nobody: no key was given." : $"{me.Owner} ({me.Scope})"));
+        call.Terminal.Result(me, console => console.WriteLine(Describe(me)));
         return ExitCode.Ok;
     }
+
+    private static string Describe(WhoAmIView me) => me switch
+    {
+        { Owner: null, Identity: { } identity } => $"The identity {identity} ({me.Scope}), without account: an admin binds it with `marketplace accounts bind OWNER {identity}`.",
+        { Owner: null } => "Nobody: no key was given.",
+        { Identity: { } identity } => $"{me.Owner} ({me.Scope}), by the identity {identity}",
+        _ => $"{me.Owner} ({me.Scope})",
+    };
 }

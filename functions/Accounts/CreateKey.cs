@@ -28,6 +28,11 @@ public static class CreateKey
         if (scope > requester.Caller.Scope)
             return Problems.Forbidden($"A key of scope '{Text.Of(requester.Caller.Scope!.Value)}' can't make one of scope '{request.Scope}'.");
 
+        var quota = (await storage.Usage.QuotasAsync(owner, cancellationToken)).Keys;
+        var valid = (await storage.Keys.ListAsync(owner, cancellationToken)).Count(k => k.IsValid(time.GetUtcNow()));
+        if (valid >= quota)
+            return Problems.QuotaExceeded(new QuotaExcess(owner, "keys that work", quota, valid, 1).ToString());
+
         var (token, key) = await storage.Keys.CreateAsync(owner, request.Name, scope, request.ExpiresAt, cancellationToken);
         await storage.Audit.WriteAsync(new AuditEvent(time.GetUtcNow(), requester.Owner, "create-key", $"{key.Owner}#{key.Id}", request.Scope), ct: cancellationToken);
         return TypedResults.Created($"{FunctionTable.RoutePrefix}/keys/{key.Id}", key.View(token));

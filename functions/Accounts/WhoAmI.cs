@@ -8,5 +8,5 @@ namespace Marketplace.Functions.Accounts;
 public static class WhoAmI
 {
     public static Ok<WhoAmIView> Handle(Requester requester) =>
-        TypedResults.Ok(new WhoAmIView(requester.Caller.Owner, requester.Caller.Scope is { } scope ? Text.Of(scope) : null));
+        TypedResults.Ok(new WhoAmIView(requester.Caller.Owner, requester.Caller.Scope is { } scope ? Text.Of(scope) : null, requester.Identity?.ObjectId));
 }

@@ -2,6 +2,7 @@ using Marketplace.Core;
 using Marketplace.Functions.Http;
 using Marketplace.Storage;
 using Marketplace.Storage.Jobs;
+using Marketplace.Storage.Telemetry;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 
@@ -49,6 +50,7 @@ public static class DownloadFile
             var headers = context.Response.Headers;
             headers.ETag = headers["X-Linked-Etag"] = $"\"{digest}\"";
             headers["X-Linked-Size"] = size.ToString();
+            MarketplaceMeter.OnDownload(size);
             headers.CacheControl = "private, no-store";
             return TypedResults.Redirect(address.AbsoluteUri);
         }

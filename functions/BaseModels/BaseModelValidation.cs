@@ -4,6 +4,7 @@ using Marketplace.Core.Formats;
 using Marketplace.Core.Validation;
 using Marketplace.Functions.Uploads;
 using Marketplace.Storage;
+using Marketplace.Storage.Telemetry;
 
 namespace Marketplace.Functions.BaseModels;
 
@@ -52,6 +53,7 @@ public sealed class BaseModelValidation(MarketplaceStorage storage, TimeProvider
         var manifest = BaseModelManifest.Of(files);
         var report = new Report([.. issues, .. inspection.Warnings.Select(p => View(p, "warning"))], inspection.Architecture, issues.Count == 0 ? manifest.Digest.Hex : null);
         await storage.Reports.PutAsync(upload.Id, JsonSerializer.Serialize(report, ApiJson.Options), cancellationToken);
+        MarketplaceMeter.OnRejected(issues.Select(i => i.Code));
         return issues.Count > 0
             ? upload with { State = UploadState.Rejected }
             : await RegisteredAsync(upload, await AddAsync(upload, manifest, inspection.Architecture!, cancellationToken), cancellationToken);

@@ -15,6 +15,7 @@ public static class DeleteEvaluationSet
             return problem!;
         if (!await storage.Catalogue.DeleteEvaluationSetAsync(set.Id, cancellationToken))
             return Problems.NotFound($"evaluation set '{owner}/{name}'");
+        await storage.Usage.ReleaseSetAsync(set.Id, cancellationToken);
         await storage.Audit.WriteAsync(new AuditEvent(time.GetUtcNow(), requester.Owner, "delete-set", set.Id.ToString(), null), ct: cancellationToken);
         return TypedResults.NoContent();
     }

@@ -37,6 +37,8 @@ public static class PublishEvaluationSet
 
         if (!EvaluationSetReader.TryRead(body.Lines, out var parsed, out var problems, body.Header))
             return Problems.InvalidRequest([.. problems.Select(p => body.Issue(p))]);
+        if (await storage.Usage.ChargeSetAsync(id, parsed.Digest, parsed.Bytes.Length, cancellationToken) is { } excess)
+            return Problems.QuotaExceeded(excess.ToString());
         var (record, version) = await storage.EvaluationSets.PublishAsync(id, parsed, body.Private, requester.Owner, body.Message, cancellationToken);
         await storage.Audit.WriteAsync(
             new AuditEvent(time.GetUtcNow(), requester.Owner, "publish-set", $"{record.Id}@{version.Number}", version.Digest.Hex), $"publish-set {record.Id} {version.Number}", cancellationToken);

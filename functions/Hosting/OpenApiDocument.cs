@@ -17,7 +17,7 @@ internal static class OpenApiDocument
             document.Servers = [];
             document.Components ??= new OpenApiComponents();
             document.Components.SecuritySchemes ??= new Dictionary<string, IOpenApiSecurityScheme>();
-            document.Components.SecuritySchemes[Scheme] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "An API key: hf_…" };
+            document.Components.SecuritySchemes[Scheme] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "An API key, hf_…, or an access token of the tenant" };
             return Task.CompletedTask;
         });
         options.AddOperationTransformer((operation, context, _) =>

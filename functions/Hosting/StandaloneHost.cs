@@ -9,7 +9,7 @@ using Marketplace.Functions.Uploads;
 using Marketplace.Storage;
 using Marketplace.Storage.Hosting;
 using Marketplace.Storage.Jobs;
-using Microsoft.Extensions.Options;
+using Marketplace.Storage.Telemetry;
 
 namespace Marketplace.Functions.Hosting;
 
@@ -17,18 +17,18 @@ namespace Marketplace.Functions.Hosting;
 public static class StandaloneHost
 {
     /// <summary>Bodies of the API are small JSON; files go to storage by their own addresses.</summary>
-    private const long MaxBody = 1 << 20;
+    internal const long MaxBody = 1 << 20;
+
+    /// <summary>Route pattern of the OpenAPI documents.</summary>
+    internal const string OpenApiRoute = "/openapi/{documentName}.json";
 
     /// <summary>Builds the host. Settings: sections <c>Storage</c> and <c>Marketplace</c>, <c>ASPNETCORE_URLS</c>.</summary>
     public static WebApplication Build(string[] args)
     {
         var builder = WebApplication.CreateBuilder(args);
         builder.WebHost.ConfigureKestrel(o => o.Limits.MaxRequestBodySize = MaxBody);
-        builder.Logging.AddSimpleConsole(o => o.SingleLine = true);
-        // The SDK logs each storage request, signed addresses among them.
-        builder.Logging.AddFilter("Azure", LogLevel.Warning).AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.Logging.AddMarketplaceConsole(builder.Configuration);
         AddMarketplace(builder.Services, builder.Configuration);
-        builder.Services.AddHostedService<Preparation>();
         builder.Services.AddHostedService<QueueTriggers>();
         builder.Services.AddHostedService<TimerTriggers>();
         builder.Services.AddParentWatch(builder.Configuration);
@@ -42,7 +42,12 @@ public static class StandaloneHost
     public static void AddMarketplace(IServiceCollection services, IConfiguration configuration)
     {
         services.AddOptions<MarketplaceOptions>().BindConfiguration("Marketplace").ValidateDataAnnotations().ValidateOnStart();
+        services.AddLogging(logging => logging.AddMarketplaceFilters());
+        services.AddHostedService<Preparation>();
         services.AddMarketplaceStorage(configuration);
+        services.AddMarketplaceTelemetry(configuration, TelemetryServices.Functions);
+        services.AddSingleton<IProblemDetailsService, ProblemCounter>();
+        services.AddCallers(configuration);
         services.AddJobs();
         services.AddSingleton<JobRequests>();
         services.AddSingleton<CopyDetection>();
@@ -61,40 +66,22 @@ public static class StandaloneHost
     }
 
     /// <summary>Puts the pipeline and the table's routes into <paramref name="app"/>.</summary>
-    public static void UseMarketplace(WebApplication app)
+    public static void UseMarketplace(IApplicationBuilder app)
     {
         app.UseMiddleware<ProblemMiddleware>();
         app.UseRouting();
         app.UseMiddleware<Authentication>();
         app.UseMiddleware<Auditing>();
-        app.MapOpenApi("/openapi/{documentName}.json");
-        foreach (var function in FunctionTable.Http)
-        {
-            app.MapMethods(FunctionTable.RoutePrefix + function.Route, [function.Method], function.Handler)
-                .WithName(function.Name).WithSummary(function.Summary).WithMetadata(function);
-        }
+        app.UseEndpoints(MapTable);
     }
 
-    /// <summary>Makes containers, tables and queues, and the first admin key, before anything is served.</summary>
-    private sealed class Preparation(MarketplaceStorage storage, IOptions<MarketplaceOptions> options) : IHostedLifecycleService
+    private static void MapTable(IEndpointRouteBuilder endpoints)
     {
-        private const string AdminOwner = "admin";
-
-        public async Task StartingAsync(CancellationToken cancellationToken)
+        endpoints.MapOpenApi(OpenApiRoute);
+        foreach (var function in FunctionTable.Http)
         {
-            await storage.CreateAllAsync(cancellationToken);
-            if (options.Value.AdminKey is { Length: > 0 } token)
-                await storage.Keys.EnsureAsync(token, AdminOwner, KeyScope.Admin, cancellationToken);
+            endpoints.MapMethods(FunctionTable.RoutePrefix + function.Route, [function.Method], function.Handler)
+                .WithName(function.Name).WithSummary(function.Summary).WithMetadata(function);
         }
-
-        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StartedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StoppingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-
-        public Task StoppedAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }

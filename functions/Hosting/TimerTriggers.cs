@@ -1,4 +1,5 @@
 using Cronos;
+using Marketplace.Storage.Telemetry;
 using Microsoft.Extensions.Options;
 
 namespace Marketplace.Functions.Hosting;
@@ -16,12 +17,14 @@ internal sealed class TimerTriggers(
         while (schedule.GetNextOccurrence(time.GetUtcNow(), TimeZoneInfo.Utc) is { } next)
         {
             await Task.Delay(next - time.GetUtcNow() is { Ticks: > 0 } wait ? wait : TimeSpan.Zero, time, stoppingToken);
+            using var span = MarketplaceActivity.Start($"run {function.Name}");
             try
             {
                 await function.Handle(services, stoppingToken);
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
+                span.Fail(e.GetType().FullName!);
                 logger.LogError(e, "{Function} failed; it runs again at its next time", function.Name);
             }
         }

@@ -46,12 +46,14 @@ public sealed partial class Auditing(RequestDelegate next)
     /// <summary>The action that a function's name stands for: <c>SetTag</c> is <c>set-tag</c>.</summary>
     internal static string Action(string function) => Words().Replace(function, "-$0").ToLowerInvariant();
 
-    // owner/name, with a tag owner/name#tag; uploads/ID, jobs/ID. Only what the route names: values of queries and bodies may be anything.
+    // owner/name, with a tag owner/name#tag; an account, with an identity account#ID; uploads/ID, jobs/ID. Only what the route names: values of queries and bodies may be anything.
     private static string? Subject(HttpContext context)
     {
         var values = context.Request.RouteValues;
         if (values["owner"] is string owner && values["name"] is string name)
             return values["tag"] is string tag ? $"{owner}/{name}#{tag}" : $"{owner}/{name}";
+        if (values["owner"] is string account)
+            return values["objectId"] is string identity ? $"{account}#{identity}" : account;
         return values["id"] is string id ? $"{context.Request.Path.Value![FunctionTable.RoutePrefix.Length..].Split('/')[1]}/{id}" : null;
     }
 

@@ -9,6 +9,9 @@ public static class Problems
     public static readonly ProblemHttpResult Unauthenticated =
         Create(401, "unauthenticated", "A valid API key is needed", "Send 'Authorization: Bearer hf_…' with a key that is known, unexpired and not revoked.");
 
+    public static readonly ProblemHttpResult IdentityUnavailable =
+        Create(503, "identity-unavailable", "Tokens can't be checked", "The issuer of tokens does not answer. Try again, or send an API key.");
+
     public static ProblemHttpResult InvalidJson(string detail) => Create(400, "invalid-json", "The body is not the JSON asked for", detail);
 
     public static ProblemHttpResult InvalidRequest(params IReadOnlyList<IssueView> issues) =>
@@ -18,6 +21,13 @@ public static class Problems
         InvalidRequest(new IssueView("invalid-value", "error", path, message));
 
     public static ProblemHttpResult Forbidden(string detail) => Create(403, "forbidden", "The key does not allow this", detail);
+
+    public static ProblemHttpResult InvalidToken(string reason) => Create(401, "unauthenticated", "The token is not valid", reason);
+
+    public static ProblemHttpResult NoAccount(string objectId) => Create(
+        403, "no-account", "The token belongs to no account", $"An admin can bind the identity {objectId} to one: marketplace accounts bind OWNER {objectId}.");
+
+    public static ProblemHttpResult QuotaExceeded(string detail) => Create(403, "quota-exceeded", "The account has no room for this", detail);
 
     public static ProblemHttpResult NotFound(string what) => Create(404, "not-found", "Not found", $"There is no {what}.");
 
@@ -54,6 +64,8 @@ public static class Problems
 
     public static ProblemHttpResult TooManyJobs(int limit) =>
         Create(429, "too-many-requests", "Too many jobs are waiting", $"An account may have {limit} jobs waiting or running.");
+
+    public static ProblemHttpResult TooManyRequests(string detail) => Create(429, "too-many-requests", "Too many requests", detail);
 
     public static ProblemHttpResult ForStatus(int status) => status switch
     {

@@ -64,7 +64,9 @@ internal static class Views
         job.ErrorCode, job.ErrorMessage);
 
     public static KeyView View(this ApiKeyRecord key, string? token = null) =>
-        new(key.Id, key.Owner, key.Name, Text.Of(key.Scope), key.CreatedAt, key.ExpiresAt, key.Revoked, token);
+        new(key.Id, key.Owner, key.Name, Text.Of(key.Scope), key.CreatedAt, key.ExpiresAt, key.Revoked, token, key.LastUsedOn);
+
+    public static IdentityView View(this BoundIdentity bound) => new(bound.Identity.ObjectId, bound.Identity.TenantId, bound.Owner, bound.BoundBy, bound.BoundAt);
 
     public static BaseModelRegistrationView View(this BaseModelRegistration registration) => new(
         registration.Number, registration.Digest.Hex, registration.Architecture, registration.Files.Sum(f => f.Size), registration.CreatedAt);

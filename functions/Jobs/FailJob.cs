@@ -1,4 +1,5 @@
 using Marketplace.Storage;
+using Marketplace.Storage.Telemetry;
 
 namespace Marketplace.Functions.Jobs;
 
@@ -8,10 +9,12 @@ public static class FailJob
     public static async Task Handle(IServiceProvider services, string jobId, CancellationToken cancellationToken)
     {
         var jobs = services.GetRequiredService<MarketplaceStorage>().Jobs;
-        if (await jobs.GetAsync(jobId, cancellationToken) is { IsTerminal: false } job)
+        if (await jobs.GetAsync(jobId, cancellationToken) is { IsTerminal: false } job
+            && await jobs.FinishAsync(
+                job, JobStatus.Failed, null, "poisoned", "The job failed too often; the operator's log says why. Asking again starts a new attempt.", cancellationToken) == UpdateResult.Updated)
         {
-            await jobs.FinishAsync(
-                job, JobStatus.Failed, null, "poisoned", "The job failed too often; the operator's log says why. Asking again starts a new attempt.", cancellationToken);
+            var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
+            MarketplaceMeter.OnJobEnded(job.Kind, JobStatus.Failed, now - (job.StartedAt ?? now));
         }
 
         AuditScope.NothingDone(); // but what the job's end has left

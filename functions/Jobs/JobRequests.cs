@@ -13,9 +13,8 @@ public sealed class JobRequests(MarketplaceStorage storage, IOptions<Marketplace
     internal async Task<Results<Accepted<JobView>, ProblemHttpResult>> SubmitAsync(
         JobKind kind, string owner, string canonical, string queue, CancellationToken cancellationToken)
     {
-        var limit = options.Value.MaxActiveJobs;
-        var active = (await storage.Jobs.ListAsync(owner, limit, cancellationToken)).Count(j => j.Status is JobStatus.Queued or JobStatus.Running);
-        if (active >= limit)
+        var limit = (await storage.Usage.QuotasAsync(owner, cancellationToken)).Jobs ?? options.Value.MaxActiveJobs;
+        if (await storage.Jobs.CountActiveAsync(owner, cancellationToken) >= limit)
             return Problems.TooManyJobs(limit);
 
         var job = await EnqueueAsync(kind, owner, canonical, queue, cancellationToken);

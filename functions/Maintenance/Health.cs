@@ -3,6 +3,7 @@ using Azure;
 using Marketplace.Core.Api;
 using Marketplace.Storage;
 using Microsoft.AspNetCore.Http.HttpResults;
+using OpenTelemetry;
 
 namespace Marketplace.Functions.Maintenance;
 
@@ -18,6 +19,8 @@ public static class Health
     {
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         patience.CancelAfter(Patience);
+        // Probes come several times a minute from each instance.
+        using var silent = SuppressInstrumentationScope.Begin();
         try
         {
             await storage.PingAsync(patience.Token);

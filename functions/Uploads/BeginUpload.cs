@@ -29,6 +29,8 @@ public static class BeginUpload
             return gone;
 
         var now = time.GetUtcNow();
+        if (await UploadRoom.LackingAsync(storage, adapter, files, now, cancellationToken) is { } excess)
+            return Problems.QuotaExceeded(excess.ToString());
         return await OpenAsync(
             new UploadRecord(
                 NewId(), adapter, requester.Owner, request.Private, UploadState.Open, files,

@@ -36,7 +36,7 @@ public static class CompleteUpload
         return TypedResults.Accepted($"{FunctionTable.RoutePrefix}/uploads/{upload.Id}", upload.View());
     }
 
-    private static async Task<List<string>> MissingFilesAsync(MarketplaceStorage storage, UploadRecord upload, CancellationToken cancellationToken)
+    internal static async Task<List<string>> MissingFilesAsync(MarketplaceStorage storage, UploadRecord upload, CancellationToken cancellationToken)
     {
         var missing = new List<string>();
         for (var index = 0; index < upload.Files.Length; index++)

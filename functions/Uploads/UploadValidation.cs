@@ -4,6 +4,7 @@ using Marketplace.Core.Analysis;
 using Marketplace.Core.Validation;
 using Marketplace.Storage;
 using Marketplace.Storage.Jobs;
+using Marketplace.Storage.Telemetry;
 
 namespace Marketplace.Functions.Uploads;
 
@@ -34,7 +35,11 @@ public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublishe
 
         await storage.Reports.PutAsync(upload.Id, report.ToJson(), cancellationToken);
         if (!report.Accepted)
+        {
+            MarketplaceMeter.OnRejected(report.Issues.Where(i => i.Severity == IssueSeverity.Error).Select(i => i.Code));
             return upload with { State = UploadState.Rejected };
+        }
+
         if (await UnchangedAsync(upload, report, cancellationToken) is { } head)
             return Published(upload, head);
 
@@ -49,6 +54,7 @@ public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublishe
             PublishOutcome.Published { Version: var version } => Published(upload, version),
             PublishOutcome.ParentConflict conflict => Failed(
                 upload, "conflict", $"The version '{upload.ExpectedParent}' is not current; {conflict.Head?.Id ?? "there is none yet"}{(conflict.Head is null ? "" : " is")}."),
+            PublishOutcome.QuotaExceeded full => Failed(upload, "quota-exceeded", full.Excess.ToString()),
             PublishOutcome.TakenDown => TakenDown(upload),
             _ => Failed(upload, "forbidden", "The name belongs to another account."),
         };

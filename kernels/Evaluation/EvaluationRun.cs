@@ -4,6 +4,7 @@ using Marketplace.Core.Api;
 using Marketplace.Core.Evaluation;
 using Marketplace.Storage;
 using Marketplace.Storage.Jobs;
+using Marketplace.Storage.Telemetry;
 
 namespace Marketplace.Kernels.Evaluation;
 
@@ -112,7 +113,9 @@ internal sealed class EvaluationRun(
         int t, ItemRange range, List<(int Index, ScoringSubject Subject)> missing, Dictionary<int, List<Predictions>> kept,
         Func<EvaluationSet, ItemRange, IReadOnlyList<ScoringSubject>, Task<IReadOnlyList<Predictions>>> score, CancellationToken ct)
     {
-        var parts = await score(sets[t], range, [.. missing.Select(m => m.Subject)]);
+        IReadOnlyList<Predictions> parts;
+        using (MarketplaceActivity.Start("score batch")?.SetTag("marketplace.subjects", missing.Count).SetTag("marketplace.items", range.End - range.First))
+            parts = await score(sets[t], range, [.. missing.Select(m => m.Subject)]);
         await Parallel.ForAsync(0, missing.Count, ct, async (i, stop) =>
         {
             var (index, part) = (missing[i].Index, parts[i]);

@@ -1,12 +1,16 @@
 using Azure.Data.Tables;
 using Azure.Storage.Blobs;
 using Azure.Storage.Queues;
+using OpenTelemetry;
 
 namespace Marketplace.Storage;
 
 /// <summary>The marketplace's data: one store for each kind, over the clients of one storage account.</summary>
 public sealed class MarketplaceStorage
 {
+    /// <summary>How messages are written; the host of Azure Functions has to read them the same way.</summary>
+    public const QueueMessageEncoding MessageEncoding = QueueMessageEncoding.Base64;
+
     private readonly List<BlobContainerClient> containers = [];
     private readonly List<Table> tables = [];
 
@@ -28,13 +32,15 @@ public sealed class MarketplaceStorage
         Reports = new ReportStore(Container("reports"));
         Keys = new KeyStore(Named("keys"), Clock);
         Publishers = new PublisherStore(Named("publishers"), Clock);
+        Identities = new IdentityStore(Named("identities"), Clock);
+        Usage = new UsageStore(Named("usage"), options.Quotas, Clock);
         var members = new LibraryMembers(Named("libraries"));
         Adapters = new AdapterStore(Named("adapters"), members);
         Arrivals = new ArrivalStore(Named("arrivals"), Adapters);
         Libraries = new LibraryStore(members, Adapters, Named("snapshots"), Container("snapshots"), Clock);
         Tags = new TagStore(Named("tags"));
         Versions = new VersionStore(Named("versions"), Adapters, Tags);
-        Uploads = new UploadStore(Named("uploads"));
+        Uploads = new UploadStore(Named("uploads"), Usage);
         var baseModels = Named("basemodels");
         BaseModels = new BaseModelStore(baseModels, Clock);
         Registrations = new RegistrationStore(baseModels);
@@ -53,6 +59,7 @@ public sealed class MarketplaceStorage
         Commit = new VersionCommit(this);
         Takedowns = new Takedowns(this);
         Sweep = new Sweep(this);
+        Recount = new UsageRecount(this);
     }
 
     /// <summary>Bytes by digest.</summary>
@@ -75,6 +82,12 @@ public sealed class MarketplaceStorage
 
     /// <summary>Accounts.</summary>
     public PublisherStore Publishers { get; }
+
+    /// <summary>Identities of the tenant that act as accounts.</summary>
+    public IdentityStore Identities { get; }
+
+    /// <summary>What accounts use, and what they may use.</summary>
+    public UsageStore Usage { get; }
 
     /// <summary>Adapters and their pointers.</summary>
     public AdapterStore Adapters { get; }
@@ -142,6 +155,9 @@ public sealed class MarketplaceStorage
     /// <summary>Removal of what nothing refers to.</summary>
     public Sweep Sweep { get; }
 
+    /// <summary>Makes what accounts are charged agree with what they have published.</summary>
+    public UsageRecount Recount { get; }
+
     /// <summary>The options in force.</summary>
     public StorageOptions Options { get; }
 
@@ -149,13 +165,20 @@ public sealed class MarketplaceStorage
 
     internal TakedownIndex TakedownIndex { get; }
 
-    /// <summary>Creates the containers, tables and queues that are missing.</summary>
-    public Task CreateAllAsync(CancellationToken ct = default) => Task.WhenAll(
-    [
-        .. containers.Select(c => c.CreateIfNotExistsAsync(cancellationToken: ct)),
-        .. tables.Select(t => t.CreateAsync(ct)),
-        .. QueueNames.All.SelectMany(q => new[] { q, QueueNames.Poison(q) }).Select(q => Queues.Client(q).CreateIfNotExistsAsync(cancellationToken: ct)),
-    ]);
+    /// <summary>Creates the containers, tables and queues that are missing, unless the options say that they are there.</summary>
+    public async Task CreateAllAsync(CancellationToken ct = default)
+    {
+        if (!Options.CreateMissing)
+            return;
+        // At each start, and hardly ever does it create anything.
+        using var silent = SuppressInstrumentationScope.Begin();
+        await Task.WhenAll(
+        [
+            .. containers.Select(c => c.CreateIfNotExistsAsync(cancellationToken: ct)),
+            .. tables.Select(t => t.CreateAsync(ct)),
+            .. QueueNames.All.SelectMany(q => new[] { q, QueueNames.Poison(q) }).Select(q => Queues.Client(q).CreateIfNotExistsAsync(cancellationToken: ct)),
+        ]);
+    }
 
     /// <summary>Asks blobs, queues and tables for something small; returns if all three answer.</summary>
     public Task PingAsync(CancellationToken ct = default) => Task.WhenAll(
@@ -163,7 +186,7 @@ public sealed class MarketplaceStorage
 
     private static (BlobServiceClient, QueueServiceClient, TableServiceClient) Clients(StorageOptions options)
     {
-        var (blobs, messages, rows) = (new BlobClientOptions(), new QueueClientOptions { MessageEncoding = QueueMessageEncoding.Base64 }, new TableClientOptions());
+        var (blobs, messages, rows) = (new BlobClientOptions(), new QueueClientOptions { MessageEncoding = MessageEncoding }, new TableClientOptions());
         if (options.Transport is { } transport)
             blobs.Transport = messages.Transport = rows.Transport = transport;
         if (options.ConnectionString is { Length: > 0 } connection)

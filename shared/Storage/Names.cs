@@ -14,13 +14,21 @@ public static class QueueNames
     /// <summary>Jobs for the kernels, by job id.</summary>
     public const string KernelJobs = "kernel-jobs";
 
+    private const string PoisonEnding = "-poison";
+
     /// <summary>The queues that carry work.</summary>
     public static IReadOnlyList<string> All { get; } = [Validations, FunctionsJobs, KernelJobs];
 
     /// <summary>Where messages of <paramref name="queue"/> go after too many deliveries.</summary>
-    public static string Poison(string queue) => queue + "-poison";
+    public static string Poison(string queue) => queue + PoisonEnding;
 
-    internal static bool IsPoison(string queue) => queue.EndsWith("-poison", StringComparison.Ordinal);
+    /// <summary>The queue of a kind of job: the kernels' for what needs libtorch.</summary>
+    public static string Of(JobKind kind) =>
+        kind is JobKind.Subtraction or JobKind.SubtractionBatch or JobKind.Clustering or JobKind.RouterExport ? FunctionsJobs : KernelJobs;
+
+    internal static bool IsPoison(string queue) => queue.EndsWith(PoisonEnding, StringComparison.Ordinal);
+
+    internal static string Healthy(string poison) => poison[..^PoisonEnding.Length];
 }
 
 /// <summary>Names of containers, queues and tables within a namespace.</summary>

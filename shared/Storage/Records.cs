@@ -18,9 +18,13 @@ public enum KeyScope
     Admin,
 }
 
-/// <summary>An API key, without its token.</summary>
+/// <summary>An API key, without its token. On which day it was last used is known where keys are listed.</summary>
 public sealed record ApiKeyRecord(
-    string Id, string Owner, string Name, KeyScope Scope, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, bool Revoked);
+    string Id, string Owner, string Name, KeyScope Scope, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, bool Revoked, DateOnly? LastUsedOn = null)
+{
+    /// <summary>Whether it works at that time.</summary>
+    public bool IsValid(DateTimeOffset now) => !Revoked && !(ExpiresAt <= now);
+}
 
 /// <summary>A version's place in its adapter's history, and its id.</summary>
 public sealed record VersionPointer(int Number, string Id);

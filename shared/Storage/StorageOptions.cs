@@ -28,6 +28,11 @@ public sealed class StorageOptions
     /// <summary>Prefix of every container, queue and table, so that several deployments can share one account.</summary>
     public string Namespace { get; set; } = "";
 
+    /// <summary>
+    /// Whether a process creates the containers, queues and tables that are missing when it starts. On Azure the bicep files do, and the kernels have no right to.
+    /// </summary>
+    public bool CreateMissing { get; set; } = true;
+
     /// <summary>How long a received message stays hidden; renewed at a third of it while its handler runs. Whole seconds, at least one.</summary>
     public TimeSpan MessageLease { get; set; } = TimeSpan.FromSeconds(60);
 
@@ -63,6 +68,9 @@ public sealed class StorageOptions
 
     /// <summary>Bytes of sketches that a process keeps in memory; an adapter's take 8 KiB.</summary>
     public long SketchCacheBytes { get; set; } = 256L << 20;
+
+    /// <summary>What each account may use, unless an admin has set something else for it. Bound from the section <c>Marketplace:Limits</c>.</summary>
+    public Quotas Quotas { get; set; } = new();
 
     /// <summary>The identity to use instead of those below, for whoever makes the options in code.</summary>
     internal TokenCredential? Identity { get; set; }

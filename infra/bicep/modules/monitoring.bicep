@@ -1,4 +1,4 @@
-// Logs and metrics of both processes.
+// Logs, traces and metrics of both processes. Application Insights keeps them in the tables App* of the workspace.
 
 @description('Name of the log workspace.')
 param workspaceName string
@@ -15,7 +15,11 @@ param tags object
 @description('Days that logs are kept.')
 @minValue(30)
 @maxValue(730)
-param retentionInDays int = 30
+param retentionInDays int
+
+@description('GB a day after which no more is taken in until the next day.')
+@minValue(1)
+param dailyCapGb int
 
 resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
   name: workspaceName
@@ -24,6 +28,8 @@ resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' = {
   properties: {
     sku: { name: 'PerGB2018' }
     retentionInDays: retentionInDays
+    workspaceCapping: { dailyQuotaGb: dailyCapGb }
+    features: { disableLocalAuth: true }
   }
 }
 
@@ -35,12 +41,6 @@ resource insights 'Microsoft.Insights/components@2020-02-02' = {
   properties: {
     Application_Type: 'web'
     WorkspaceResourceId: workspace.id
-    DisableLocalAuth: true // processes send with their identity
+    DisableLocalAuth: true // processes send with their identity, so that the connection string opens nothing
   }
 }
-
-@description('Resource id of the log workspace.')
-output workspaceId string = workspace.id
-
-@description('Where telemetry goes; not a credential, since local authentication is off.')
-output insightsConnectionString string = insights.properties.ConnectionString

@@ -1,4 +1,4 @@
-// Registry of the kernels image.
+// Registry of the kernels' image. It is pulled with the kernels' identity; there is no user with a password.
 
 @description('Name of the registry.')
 @minLength(5)
@@ -11,13 +11,14 @@ param location string
 @description('Tags of every resource.')
 param tags object
 
+@description('Tier.')
+@allowed(['Basic', 'Standard', 'Premium'])
+param sku string
+
 resource registry 'Microsoft.ContainerRegistry/registries@2023-07-01' = {
   name: name
   location: location
   tags: tags
-  sku: { name: 'Basic' }
+  sku: { name: sku }
   properties: { adminUserEnabled: false }
 }
-
-@description('Host name that images are pushed to.')
-output server string = registry.properties.loginServer

@@ -1,6 +1,63 @@
 // Blobs, queues and tables of the marketplace. No account keys: every access is by identity, uploads and downloads by
-// user-delegation SAS. The names are those that shared/Storage uses; it finds them here instead of creating them.
-import { StorageEndpoints } from 'types.bicep'
+// user-delegation SAS. The names are those that shared/Storage uses; it finds them here instead of creating them, and a test compares.
+
+@description('Containers: content is immutable by digest; derived and sketches can be computed again; reports, snapshots, collections, routers and evaluations can\'t.')
+@export()
+var containers = [
+  'collections'
+  'content'
+  'derived'
+  'evaluations'
+  'reports'
+  'routers'
+  'sketches'
+  'snapshots'
+  stagingContainer
+]
+
+@description('Container of open uploads.')
+@export()
+var stagingContainer = 'staging'
+
+@description('Queues that carry work, each with the queue that its messages go to after too many deliveries.')
+@export()
+var queues = flatten(map(['functions-jobs', 'kernel-jobs', 'validations'], name => [name, '${name}-poison']))
+
+@description('Tables.')
+@export()
+var tables = [
+  'adapters'
+  'arrivals'
+  'audit'
+  'basemodels'
+  'collections'
+  'contents'
+  'descendants'
+  'evaluations'
+  'evaluationsets'
+  'evaluationsetversions'
+  'identities'
+  'jobs'
+  'keys'
+  'libraries'
+  'publishers'
+  'secrets'
+  'snapshots'
+  'subspaces'
+  'tags'
+  'takedowns'
+  'uploads'
+  'usage'
+  'versions'
+]
+
+@description('Tables that concern the API alone: keys as digests, who is bound to which account, what ids of jobs are made with, open uploads.')
+@export()
+var tablesOfTheApi = ['identities', 'keys', 'secrets', 'uploads']
+
+@description('Container that deployments of the function app are put in.')
+@export()
+var packageContainer = 'packages'
 
 @description('Name of the account.')
 @minLength(3)
@@ -15,41 +72,22 @@ param tags object
 
 @description('Redundancy.')
 @allowed(['Standard_LRS', 'Standard_ZRS', 'Standard_GRS', 'Standard_GZRS'])
-param sku string = 'Standard_ZRS'
-
-@description('Containers: content is immutable by digest, staging holds open uploads, derived can be computed again.')
-param containers string[] = ['content', 'staging', 'derived', 'reports', 'snapshots']
-
-@description('Queues; each gets a -poison twin.')
-param queues string[] = ['validations', 'functions-jobs', 'kernel-jobs']
-
-@description('Tables.')
-param tables string[] = [
-  'adapters'
-  'audit'
-  'basemodels'
-  'contents'
-  'jobs'
-  'keys'
-  'libraries'
-  'publishers'
-  'secrets'
-  'snapshots'
-  'tags'
-  'uploads'
-  'versions'
-]
+param sku string
 
 @description('Days after which what lies in staging is deleted, whatever became of the upload.')
 @minValue(1)
-param stagingDays int = 7
+param stagingDays int
 
-@description('Days that a deleted blob can be restored.')
+@description('Days that a deleted blob or container can be restored.')
 @minValue(1)
 @maxValue(365)
-param softDeleteDays int = 7
+param softDeleteDays int
 
-var packageContainerName = 'packages'
+@description('Whether writes and deletions are logged.')
+param logWrites bool
+
+@description('Name of the log workspace.')
+param workspaceName string
 
 resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
   name: name
@@ -65,10 +103,13 @@ resource account 'Microsoft.Storage/storageAccounts@2024-01-01' = {
     defaultToOAuthAuthentication: true
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
-    publicNetworkAccess: 'Enabled' // clients upload and download with SAS
+    publicNetworkAccess: 'Enabled' // clients upload and download with SAS, which are https only, of one blob, and short-lived
   }
 }
 
+// Soft delete, and no versions: content is written once under its digest, what is overwritten elsewhere (packs of sketches, the host's
+// leases) is not worth keeping, and point-in-time restore, which needs versions, would not bring back the tables that name the blobs.
+// No CORS: no browser talks to storage.
 resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2024-01-01' = {
   parent: account
   name: 'default'
@@ -77,17 +118,22 @@ resource blobs 'Microsoft.Storage/storageAccounts/blobServices@2024-01-01' = {
       enabled: true
       days: softDeleteDays
     }
+    containerDeleteRetentionPolicy: {
+      enabled: true
+      days: softDeleteDays
+    }
   }
 }
 
 resource blobContainers 'Microsoft.Storage/storageAccounts/blobServices/containers@2024-01-01' = [
-  for container in [...containers, packageContainerName]: {
+  for container in [...containers, packageContainer]: {
     parent: blobs
     name: container
     properties: { publicAccess: 'None' }
   }
 ]
 
+// Only staging: whether other blobs are still needed is known from tables alone, and the sweep looks there.
 resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2024-01-01' = {
   parent: account
   name: 'default'
@@ -101,7 +147,7 @@ resource lifecycle 'Microsoft.Storage/storageAccounts/managementPolicies@2024-01
           definition: {
             filters: {
               blobTypes: ['blockBlob']
-              prefixMatch: ['staging/']
+              prefixMatch: ['${stagingContainer}/']
             }
             actions: {
               baseBlob: {
@@ -121,7 +167,7 @@ resource queueService 'Microsoft.Storage/storageAccounts/queueServices@2024-01-0
 }
 
 resource messageQueues 'Microsoft.Storage/storageAccounts/queueServices/queues@2024-01-01' = [
-  for queue in flatten(map(queues, queue => [queue, '${queue}-poison'])): {
+  for queue in queues: {
     parent: queueService
     name: queue
   }
@@ -139,12 +185,30 @@ resource dataTables 'Microsoft.Storage/storageAccounts/tableServices/tables@2024
   }
 ]
 
-@description('Service addresses.')
-output endpoints StorageEndpoints = {
-  blob: account.properties.primaryEndpoints.blob
-  queue: account.properties.primaryEndpoints.queue
-  table: account.properties.primaryEndpoints.table
+resource workspace 'Microsoft.OperationalInsights/workspaces@2023-09-01' existing = {
+  name: workspaceName
 }
 
-@description('Address of the container that deployments of the function app are put in.')
-output packageContainer string = '${account.properties.primaryEndpoints.blob}${packageContainerName}'
+// Not of queues: their messages are ids of rows, and a job would be three entries.
+var writeLogs = [
+  { category: 'StorageWrite', enabled: true }
+  { category: 'StorageDelete', enabled: true }
+]
+
+resource blobLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (logWrites) {
+  name: 'writes'
+  scope: blobs
+  properties: {
+    workspaceId: workspace.id
+    logs: writeLogs
+  }
+}
+
+resource tableLogs 'Microsoft.Insights/diagnosticSettings@2021-05-01-preview' = if (logWrites) {
+  name: 'writes'
+  scope: tableService
+  properties: {
+    workspaceId: workspace.id
+    logs: writeLogs
+  }
+}

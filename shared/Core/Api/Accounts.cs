@@ -16,13 +16,50 @@ public sealed record CreateKeyRequest(string Name, string Scope = "publish", str
 /// <param name="ExpiresAt">When it stops working.</param>
 /// <param name="Revoked">Whether it was taken back.</param>
 /// <param name="Token">The secret, given once, in the answer that creates it.</param>
+/// <param name="LastUsedOn">The day (UTC) on which it was last used.</param>
 public sealed record KeyView(
-    string Id, string Owner, string Name, string Scope, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, bool Revoked, string? Token = null);
+    string Id, string Owner, string Name, string Scope, DateTimeOffset CreatedAt, DateTimeOffset? ExpiresAt, bool Revoked, string? Token = null,
+    DateOnly? LastUsedOn = null);
 
 /// <summary>GET /api/v1/whoami.</summary>
 /// <param name="Owner">The caller's account; absent for anonymous callers.</param>
 /// <param name="Scope">read, publish or admin; absent for anonymous callers.</param>
-public sealed record WhoAmIView(string? Owner, string? Scope);
+/// <param name="Identity">Object id in the tenant, of callers with a token. With it an admin binds them to an account.</param>
+public sealed record WhoAmIView(string? Owner, string? Scope, string? Identity = null);
+
+/// <summary>What an account has, or may have.</summary>
+/// <param name="Bytes">Bytes of all versions, each in full.</param>
+/// <param name="Adapters">Adapters.</param>
+/// <param name="Uploads">Uploads that are open or in validation.</param>
+/// <param name="Keys">Keys that work.</param>
+/// <param name="Jobs">Jobs that wait or run.</param>
+/// <param name="EvaluationSetBytes">Bytes of evaluation sets.</param>
+public sealed record AccountAmounts(long Bytes, int Adapters, int Uploads, int Keys, int Jobs, long EvaluationSetBytes);
+
+/// <summary>GET /api/v1/accounts/{owner}.</summary>
+/// <param name="Owner">The account.</param>
+/// <param name="Usage">What it has.</param>
+/// <param name="Quota">What it may have.</param>
+/// <param name="Set">What an admin has set for it; the rest is what holds for all.</param>
+public sealed record AccountView(string Owner, AccountAmounts Usage, AccountAmounts Quota, SetQuotaRequest Set);
+
+/// <summary>PUT /api/v1/accounts/{owner}/quota. What is absent is what holds for all.</summary>
+/// <param name="Bytes">Bytes of all versions.</param>
+/// <param name="Adapters">Adapters.</param>
+/// <param name="Uploads">Uploads at a time.</param>
+/// <param name="Keys">Keys that work.</param>
+/// <param name="Jobs">Jobs at a time.</param>
+/// <param name="EvaluationSetBytes">Bytes of evaluation sets.</param>
+public sealed record SetQuotaRequest(
+    long? Bytes = null, int? Adapters = null, int? Uploads = null, int? Keys = null, int? Jobs = null, long? EvaluationSetBytes = null);
+
+/// <summary>An identity of the tenant that acts as an account.</summary>
+/// <param name="ObjectId">Its object id: of a person, a service principal or a managed identity.</param>
+/// <param name="TenantId">The tenant.</param>
+/// <param name="Owner">The account.</param>
+/// <param name="BoundBy">The admin who bound it.</param>
+/// <param name="BoundAt">When.</param>
+public sealed record IdentityView(string ObjectId, string TenantId, string Owner, string BoundBy, DateTimeOffset BoundAt);
 
 /// <summary>A base model.</summary>
 /// <param name="Id">Its canonical id.</param>

@@ -7,6 +7,7 @@ using Marketplace.Core.Formats;
 using Marketplace.Core.Merges;
 using Marketplace.Core.Methods;
 using Marketplace.Core.Validation;
+using Marketplace.Storage.Telemetry;
 using ModuleReport = Marketplace.Core.Merges.ModuleReport;
 
 namespace Marketplace.Storage.Jobs;
@@ -83,16 +84,23 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         }
 
         var graph = request.Graph();
-        using var inputs = await reader.OpenAllAsync(graph.Leaves.Select(request.Find), cancellationToken);
+        using var inputs = await OpenAsync(request, graph, cancellationToken);
         // Only the kernels fold: the functions have neither their numerics nor room for a model's weights.
         var model = kernels is not null && models is not null && DoraInputs.Any(inputs) ? await models.FindAsync(request.BaseModel, null, cancellationToken) : null;
         var folded = await Task.Run(
             () => DoraInputs.Fold(inputs, graph.Leaves, request.BaseModel, model?.Folder, kernels, progress, cancellationToken), cancellationToken);
         var plan = Plan(request, graph, inputs, canFold: kernels is not null);
+        using var span = MarketplaceActivity.Start("compute modules")?.SetTag("marketplace.modules", plan.Modules.Length);
         var modules = new List<ModuleReport>(plan.Modules.Length);
         var export = await Task.Run(
             () => Export(request, inputs, Noted(compute(plan, inputs, progress, cancellationToken), modules), folder), cancellationToken);
         return new(graph, plan, folded, export, [.. modules]);
+    }
+
+    private async Task<OpenAdapters> OpenAsync(DerivationRequest request, MergeGraph graph, CancellationToken cancellationToken)
+    {
+        using var span = MarketplaceActivity.Start("open inputs")?.SetTag("marketplace.inputs", graph.Leaves.Length);
+        return await reader.OpenAllAsync(graph.Leaves.Select(request.Find), cancellationToken);
     }
 
     private sealed record Derived(MergeGraph Graph, MergePlan Plan, FoldedInputs Folded, ServingExport Export, ImmutableArray<ModuleReport> Modules);
@@ -143,6 +151,7 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         return await publisher.PublishAsync(folder, report, warnings, publication, cancellationToken) switch
         {
             PublishOutcome.Published published => published.Version,
+            PublishOutcome.QuotaExceeded full => throw new JobFailureException("quota-exceeded", full.Excess.ToString()),
             PublishOutcome.InputTakenDown { Input: var input } => throw InputTakenDown(input),
             PublishOutcome.TakenDown => throw new JobFailureException("taken-down", $"'{request.Output.Adapter}' was taken down; nothing is published to it."),
             _ => throw new JobFailureException("forbidden", $"The name '{request.Output.Adapter}' belongs to another account."),

@@ -1,4 +1,7 @@
+using System.Diagnostics;
+using Marketplace.Storage.Telemetry;
 using Microsoft.Extensions.Logging;
+using OpenTelemetry;
 
 namespace Marketplace.Storage.Jobs;
 
@@ -19,29 +22,47 @@ public sealed class JobRunner(JobStore jobs, TimeProvider time, ILogger logger)
         if (await jobs.TryStartAsync(id, cancellationToken) is not { } job)
             return;
         logger.LogInformation("Job {JobId} ({Kind}) attempt {Attempt} starts", job.Id, job.Kind, job.Attempt);
+        var started = time.GetTimestamp();
+        using var span = MarketplaceActivity.Start($"job {MarketplaceMeter.Spelled(job.Kind)}")
+            ?.SetTag("marketplace.job.id", job.Id).SetTag("marketplace.job.kind", MarketplaceMeter.Spelled(job.Kind)).SetTag("marketplace.job.attempt", job.Attempt);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var reporter = new JobProgressReporter(time);
         var watch = WatchAsync(job, reporter, stop);
         try
         {
             var result = await work(job, reporter, stop.Token);
-            await jobs.FinishAsync(job, JobStatus.Succeeded, result, null, null, cancellationToken);
+            await EndAsync(JobStatus.Succeeded, result, null, null);
             logger.LogInformation("Job {JobId} succeeded", job.Id);
         }
         catch (OperationCanceledException) when (reporter.CancelSeen && !cancellationToken.IsCancellationRequested)
         {
-            await jobs.FinishAsync(job, JobStatus.Cancelled, null, "cancelled", "The job was cancelled.", cancellationToken);
+            await EndAsync(JobStatus.Cancelled, null, "cancelled", "The job was cancelled.");
             logger.LogInformation("Job {JobId} was cancelled", job.Id);
         }
         catch (JobFailureException failure)
         {
-            await jobs.FinishAsync(job, JobStatus.Failed, null, failure.Code, failure.Message, cancellationToken);
+            span.Fail(failure.Code);
+            await EndAsync(JobStatus.Failed, null, failure.Code, failure.Message);
             logger.LogWarning("Job {JobId} failed: {Code}", job.Id, failure.Code);
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            // The job is not over: the message comes again, or makes it fail as poison.
+            span.Fail(e.GetType().FullName!);
+            throw;
         }
         finally
         {
             await stop.CancelAsync();
             await watch;
+        }
+
+        async Task EndAsync(JobStatus outcome, string? result, string? code, string? message)
+        {
+            span?.SetTag("marketplace.job.outcome", MarketplaceMeter.Spelled(outcome));
+            // Whoever finds it ended by somebody else counts nothing.
+            if (await jobs.FinishAsync(job, outcome, result, code, message, cancellationToken) == UpdateResult.Updated)
+                MarketplaceMeter.OnJobEnded(job.Kind, outcome, time.GetElapsedTime(started));
         }
     }
 
@@ -70,9 +91,7 @@ public sealed class JobRunner(JobStore jobs, TimeProvider time, ILogger logger)
     {
         try
         {
-            var now = reporter.TakeNews() is { } progress
-                ? await jobs.ReportProgressAsync(job, progress, cancellationToken)
-                : await jobs.GetAsync(job.Id, cancellationToken);
+            var now = await AskAsync();
             reporter.CancelSeen = now is { CancelRequested: true };
             return now is { IsTerminal: false, CancelRequested: false };
         }
@@ -80,6 +99,15 @@ public sealed class JobRunner(JobStore jobs, TimeProvider time, ILogger logger)
         {
             logger.LogWarning("Progress of job {JobId} can't be written: {Reason}", job.Id, e.Message);
             return true;
+        }
+
+        async Task<JobRecord?> AskAsync()
+        {
+            // Twice a second for as long as the job runs: traces do without.
+            using var silent = SuppressInstrumentationScope.Begin();
+            return reporter.TakeNews() is { } progress
+                ? await jobs.ReportProgressAsync(job, progress, cancellationToken)
+                : await jobs.GetAsync(job.Id, cancellationToken);
         }
     }
 }

@@ -65,6 +65,9 @@ public abstract record PublishOutcome
     /// <summary>The adapter's newest version is not the expected parent.</summary>
     public sealed record ParentConflict(VersionPointer? Head) : PublishOutcome;
 
+    /// <summary>The account has no room for the version.</summary>
+    public sealed record QuotaExceeded(QuotaExcess Excess) : PublishOutcome;
+
     /// <summary>The name belongs to another account.</summary>
     public sealed record OwnerMismatch : PublishOutcome;
 

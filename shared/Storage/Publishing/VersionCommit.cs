@@ -1,10 +1,11 @@
 using Marketplace.Core;
+using Marketplace.Storage.Telemetry;
 
 namespace Marketplace.Storage;
 
 /// <summary>
-/// The one place that publishes. Order: bytes, derived data, content index, descendants of the inputs, version row, then what follows from that row (pointer,
-/// takedowns of inputs, library, audit). The version row is the commit; before it there is only garbage for the sweep, after it everything can be redone from the row.
+/// The one place that publishes. Order: bytes, derived data, the account's charge, content index, descendants of the inputs, version row, then what follows from that row
+/// (pointer, takedowns of inputs, library, audit). The version row is the commit; before it there is only garbage for the sweep, after it everything can be redone from the row.
 /// Any step may be repeated, and any process may do the later steps for another that died.
 /// </summary>
 public sealed class VersionCommit
@@ -20,6 +21,7 @@ public sealed class VersionCommit
         if (!string.Equals(request.Adapter.Owner, request.Owner, StringComparison.OrdinalIgnoreCase))
             return new PublishOutcome.OwnerMismatch();
 
+        using var span = MarketplaceActivity.Start("publish version");
         await PutBytesAsync(request, ct);
         foreach (var derived in request.Derived)
             await storage.Derived.PutAsync(request.WeightsDigest, derived.AnalysisVersion, derived.Name, derived.Content, ct);
@@ -36,6 +38,8 @@ public sealed class VersionCommit
                 return new PublishOutcome.ParentConflict(head is null ? null : new VersionPointer(head.Number, head.Id));
 
             var version = Compose(request, owner, head);
+            if (await storage.Usage.ChargeAsync(version, ct) is { } excess)
+                return new PublishOutcome.QuotaExceeded(excess);
             foreach (var digest in version.Files.Select(f => f.Digest).Distinct())
                 await storage.ContentIndex.AddAsync(new ContentUse(digest, version.Adapter, version.Number, owner, version.Private), ct);
             if (version.Lineage is { } lineage)
@@ -43,7 +47,11 @@ public sealed class VersionCommit
             if (await ObstacleAsync(version, ct) is { } obstacle)
                 return obstacle;
             if (await storage.Versions.AddAsync(version, ct) == AddResult.Added)
+            {
+                MarketplaceMeter.OnPublished(version);
                 return new PublishOutcome.Published(await CompleteAsync(version, ct));
+            }
+
             // The number is taken. Whoever took it may have died since: help the pointer forward, then look again.
             if (await storage.Versions.GetAsync(request.Adapter, version.Number, ct) is { } other)
                 await CompleteAsync(other, ct);

@@ -2,11 +2,12 @@ using Azure;
 using Azure.Storage.Queues;
 using Azure.Storage.Queues.Models;
 using Microsoft.Extensions.Logging;
+using OpenTelemetry;
 
 namespace Marketplace.Storage;
 
 /// <summary>Our hold on a received message. Once it is lost, somebody else may have the message, and every call here does nothing.</summary>
-internal sealed class MessageLease(QueueClient queue, QueueMessage message, TimeSpan length, ILogger logger)
+internal sealed class MessageLease(string name, QueueClient queue, QueueMessage message, TimeSpan length, ILogger logger)
 {
     private string receipt = message.PopReceipt;
     private bool lost;
@@ -67,12 +68,14 @@ internal sealed class MessageLease(QueueClient queue, QueueMessage message, Time
             return;
         try
         {
+            // Renewals and deletions are no part of the work that traces show.
+            using var silent = SuppressInstrumentationScope.Begin();
             await call();
         }
         catch (Exception e) when (e is RequestFailedException or AggregateException or OperationCanceledException)
         {
             lost = true;
-            logger.LogWarning(e, "The lease of {Message} in {Queue} is lost.", message.MessageText, queue.Name);
+            logger.LogWarning(e, "The lease of {MessageId} in {Queue} is lost", MessageText.Parse(message.MessageText).Id, name);
         }
     }
 }

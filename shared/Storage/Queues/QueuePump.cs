@@ -1,6 +1,7 @@
 using Azure.Storage.Queues;
 using Azure.Storage.Queues.Models;
 using Microsoft.Extensions.Logging;
+using OpenTelemetry;
 
 namespace Marketplace.Storage;
 
@@ -12,16 +13,17 @@ public sealed class QueuePump
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
 
+    private readonly string name;
     private readonly QueueClient queue;
     private readonly QueueClient? poison;
     private readonly Func<string, CancellationToken, Task> handler;
     private readonly StorageOptions options;
     private readonly ILogger logger;
 
-    /// <summary>A consumer of <paramref name="queue"/>; without a poison queue, messages are tried for ever.</summary>
+    /// <summary>A consumer of <paramref name="queue"/>, which <see cref="QueueNames"/> calls <paramref name="name"/>; without a poison queue, messages are tried for ever.</summary>
     public QueuePump(
-        QueueClient queue, QueueClient? poison, Func<string, CancellationToken, Task> handler, StorageOptions options, ILogger logger) =>
-        (this.queue, this.poison, this.handler, this.options, this.logger) = (queue, poison, handler, options, logger);
+        string name, QueueClient queue, QueueClient? poison, Func<string, CancellationToken, Task> handler, StorageOptions options, ILogger logger) =>
+        (this.name, this.queue, this.poison, this.handler, this.options, this.logger) = (name, queue, poison, handler, options, logger);
 
     /// <summary>How many messages are handled at once.</summary>
     public int Parallelism { get; init; } = 1;
@@ -43,8 +45,7 @@ public sealed class QueuePump
         {
             try
             {
-                // Not cancelled by a stop: a message received meanwhile would stay hidden for a lease.
-                if ((await queue.ReceiveMessageAsync(options.MessageLease, abort)).Value is { } message)
+                if (await ReceiveAsync(abort) is { } message)
                 {
                     pause = FirstPause;
                     await DeliverAsync(message, abort);
@@ -59,38 +60,49 @@ public sealed class QueuePump
             }
             catch (Exception e)
             {
-                logger.LogError(e, "Receiving from {Queue} failed.", queue.Name);
+                logger.LogError(e, "Receiving from {Queue} failed", name);
                 await Task.Delay(options.PollInterval, stop).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
         }
     }
 
+    private async Task<QueueMessage?> ReceiveAsync(CancellationToken abort)
+    {
+        // A look into an empty queue would be a trace of its own, many times a minute.
+        using var silent = SuppressInstrumentationScope.Begin();
+        // Not cancelled by a stop: a message received meanwhile would stay hidden for a lease.
+        return (await queue.ReceiveMessageAsync(options.MessageLease, abort)).Value;
+    }
+
     private async Task DeliverAsync(QueueMessage message, CancellationToken abort)
     {
-        var lease = new MessageLease(queue, message, options.MessageLease, logger);
+        var id = MessageText.Parse(message.MessageText).Id;
+        var lease = new MessageLease(name, queue, message, options.MessageLease, logger);
         if (message.DequeueCount > options.MaxDeliveries && poison is not null)
         {
+            logger.LogError("{MessageId} in {Queue} was delivered {Count} times and nothing was heard of it; it is poison", id, name, options.MaxDeliveries);
             await lease.MoveAsync(poison);
             return;
         }
-        var failure = await lease.HoldAsync(ct => handler(message.MessageText, ct), abort);
+        var delivery = new MessageDelivery(name, message.MessageText, message.DequeueCount, message.InsertedOn);
+        var failure = await lease.HoldAsync(ct => delivery.RunAsync(handler, ct), abort);
         if (failure is null)
         {
             await lease.DeleteAsync();
         }
         else if (failure is OperationCanceledException && abort.IsCancellationRequested)
         {
-            logger.LogInformation("The handler of {Message} in {Queue} was stopped; the message is delivered again.", message.MessageText, queue.Name);
+            logger.LogInformation("The handler of {MessageId} in {Queue} was stopped; the message is delivered again", id, name);
             await lease.ReleaseAsync(TimeSpan.Zero);
         }
         else if (message.DequeueCount >= options.MaxDeliveries && poison is not null)
         {
-            logger.LogError(failure, "Delivery {Count} of {Message} in {Queue} failed; the message is poison.", message.DequeueCount, message.MessageText, queue.Name);
+            logger.LogError(failure, "Delivery {Count} of {MessageId} in {Queue} failed; the message is poison", message.DequeueCount, id, name);
             await lease.MoveAsync(poison);
         }
         else
         {
-            logger.LogWarning(failure, "Delivery {Count} of {Message} in {Queue} failed.", message.DequeueCount, message.MessageText, queue.Name);
+            logger.LogWarning(failure, "Delivery {Count} of {MessageId} in {Queue} failed", message.DequeueCount, id, name);
             await lease.ReleaseAsync(options.RetryDelay * Math.Min(message.DequeueCount, 30));
         }
     }

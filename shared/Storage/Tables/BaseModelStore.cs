@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Azure.Data.Tables;
 using Marketplace.Core;
 
@@ -10,8 +11,13 @@ namespace Marketplace.Storage;
 /// </summary>
 public sealed class BaseModelStore
 {
+    private const int MaxKnown = 10_000;
+
     private readonly Table table;
     private readonly TimeProvider clock;
+
+    // Rows of base models are never deleted or changed, and every publish asks for one: what is known need not be asked again.
+    private readonly ConcurrentDictionary<string, BaseModelRecord> known = new(StringComparer.Ordinal);
 
     internal BaseModelStore(Table table, TimeProvider clock) => (this.table, this.clock) = (table, clock);
 
@@ -22,11 +28,15 @@ public sealed class BaseModelStore
         if (!BaseModelName.TryParse(id, out _))
             throw new ArgumentException($"'{id}' is no name of a base model.", nameof(id));
         var key = Keys.BaseModel(id);
+        if (known.TryGetValue(key.Row, out var model))
+            return model;
         var row = Rows.New(key);
         row["Id"] = id;
         row["CreatedAt"] = clock.GetUtcNow();
         await table.AddAsync(row, ct);
-        return Read((await table.GetAsync(key, ct))!);
+        if (known.Count >= MaxKnown)
+            known.Clear();
+        return known[key.Row] = Read((await table.GetAsync(key, ct))!);
     }
 
     /// <summary>All base models in order of their ids.</summary>
@@ -72,7 +82,9 @@ public sealed class BaseModelStore
     public async Task<IReadOnlyList<BaseModelAlias>> ListAliasesAsync(string? owner, CancellationToken ct = default)
     {
         var aliases = new List<BaseModelAlias>();
-        await foreach (var row in table.QueryAsync(Filter.Partition(Keys.Aliases(owner)), ct))
+        var (from, to) = Keys.CommonAliases;
+        var whose = owner is null ? Filter.Of($"PartitionKey ge {from} and PartitionKey lt {to}") : Filter.Partition(Keys.Aliases(owner));
+        await foreach (var row in table.QueryAsync(whose, ct))
         {
             aliases.Add(new(row.GetLong("Spelling") ?? "", row.Text("BaseModel"), row.GetString("Owner"), row.Text("ConfirmedBy"), row.Time("ConfirmedAt")));
         }

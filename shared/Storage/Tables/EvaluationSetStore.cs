@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Azure;
 using Azure.Data.Tables;
@@ -71,6 +72,14 @@ public sealed class EvaluationSetStore
         await foreach (var row in versions.QueryAsync(Filter.Partition(Keys.Adapter(id)), ct))
             found.Add(ReadVersion(row));
         return found;
+    }
+
+    /// <summary>All versions of all sets of an account.</summary>
+    internal async IAsyncEnumerable<(AdapterId Set, EvaluationSetVersion Version)> ListOwnedAsync(string owner, [EnumeratorCancellation] CancellationToken ct)
+    {
+        var (from, to) = Keys.PartitionsOf(owner);
+        await foreach (var row in versions.QueryAsync(Filter.Of($"PartitionKey ge {from} and PartitionKey lt {to}"), ct))
+            yield return (AdapterId.Parse(row.PartitionKey.Replace('|', '/')), ReadVersion(row));
     }
 
     /// <summary>A page of the listed sets that exist for the caller, by name; with the caller's own unlisted ones. Null if <paramref name="after"/> is no continuation.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using Azure.Data.Tables;
@@ -40,14 +41,16 @@ public sealed class JobStore
         {
             // The listing row comes first: a listing row without job is skipped by lists, a job without listing row would be lost to them.
             await table.AddAsync(Listing(fresh), ct);
-            await table.AddAsync(Write(fresh), ct);
+            if (await table.AddAsync(Write(fresh), ct) is not null)
+                await table.PutAsync(Active(fresh), ct);
         }
         while (true)
         {
             var present = await GetAsync(job.Id, ct) ?? throw new InvalidOperationException("A job row has vanished.");
             if (present.Status is not (JobStatus.Failed or JobStatus.Cancelled))
                 return new JobSubmission(present, present.Status == JobStatus.Queued);
-            await table.UpdateAsync(Write(Restarted(present)), present.ETag, ct);
+            if (await table.UpdateAsync(Write(Restarted(present)), present.ETag, ct) == UpdateResult.Updated)
+                await table.PutAsync(Active(present), ct);
         }
     }
 
@@ -67,6 +70,30 @@ public sealed class JobStore
                 break;
         }
         return jobs;
+    }
+
+    /// <summary>Jobs of all accounts that failed since a moment. Reads the whole table, for operators.</summary>
+    public async IAsyncEnumerable<JobRecord> ListFailedAsync(DateTimeOffset since, [EnumeratorCancellation] CancellationToken ct = default)
+    {
+        await foreach (var row in table.QueryAsync(Filter.Of($"Status eq {JobStatus.Failed.ToString()} and FinishedAt gt {since}"), ct))
+            yield return Read(row);
+    }
+
+    /// <summary>
+    /// How many jobs of an account wait or run, for a limit: its marks are looked at, and those of jobs that have ended removed. A mark is put after its job's row, so a crash
+    /// between the two leaves one job uncounted, and a mark put anew meanwhile has another ETag than the one that is removed.
+    /// </summary>
+    public async Task<int> CountActiveAsync(string owner, CancellationToken ct = default)
+    {
+        var active = 0;
+        await foreach (var mark in table.QueryAsync(Filter.Partition(Keys.ActiveJobsOf(owner)), ct))
+        {
+            if (await GetAsync(mark.RowKey, ct) is { IsTerminal: false })
+                active++;
+            else
+                await table.DeleteAsync(new(mark.PartitionKey, mark.RowKey), mark.ETag, ct);
+        }
+        return active;
     }
 
     /// <summary>
@@ -170,6 +197,8 @@ public sealed class JobStore
         row["Id"] = job.Id;
         return row;
     }
+
+    private static TableEntity Active(JobRecord job) => Rows.New(Keys.ActiveJob(job.Owner, job.Id));
 
     private static TableEntity Write(JobRecord job)
     {

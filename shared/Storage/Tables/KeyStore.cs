@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using Azure.Data.Tables;
 
@@ -11,6 +12,7 @@ public sealed class KeyStore
 {
     private const string Alphabet = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     private const int MaxTokenChars = 256;
+    private const string Bootstrap = "bootstrap";
 
     private readonly Table table;
     private readonly TimeProvider clock;
@@ -27,13 +29,23 @@ public sealed class KeyStore
         return (token, key);
     }
 
-    /// <summary>Makes sure that a token given by the operator is a key; a key that exists is returned as it is.</summary>
+    /// <summary>
+    /// Makes sure that a token given by the operator is a key; a key that exists is returned as it is. If it works, those that the operator gave before it end: an instance that still
+    /// has an old token can't end the new one, which is younger.
+    /// </summary>
     public async Task<ApiKeyRecord> EnsureAsync(string token, string owner, KeyScope scope, CancellationToken ct = default)
     {
         var hash = Keys.Hash(token);
-        var key = new ApiKeyRecord(hash[..16], owner, "bootstrap", scope, clock.GetUtcNow(), ExpiresAt: null, Revoked: false);
-        await AddAsync(token, key, ct);
-        return Read((await table.GetAsync(Keys.KeyByToken(hash), ct))!);
+        var made = new ApiKeyRecord(hash[..16], owner, Bootstrap, scope, clock.GetUtcNow(), ExpiresAt: null, Revoked: false);
+        await AddAsync(token, made, ct);
+        var key = Read((await table.GetAsync(Keys.KeyByToken(hash), ct))!);
+        await foreach (var row in table.QueryAsync(Filter.Partition(Keys.KeysOf(owner)), ct))
+        {
+            if (!key.Revoked && IsOperators(row) && Read(row) is { Revoked: false } other && other.CreatedAt < key.CreatedAt)
+                await RevokeAsync(owner, other.Id, ct);
+        }
+
+        return key;
     }
 
     /// <summary>The key of a token; null if it is unknown, expired or revoked.</summary>
@@ -41,8 +53,7 @@ public sealed class KeyStore
     {
         if (token is not { Length: > 0 and <= MaxTokenChars })
             return null;
-        return await table.GetAsync(Keys.KeyByToken(Keys.Hash(token)), ct) is { } row && Read(row) is { Revoked: false } key
-            && !(key.ExpiresAt <= clock.GetUtcNow()) ? key : null;
+        return await table.GetAsync(Keys.KeyByToken(Keys.Hash(token)), ct) is { } row && Read(row) is var key && key.IsValid(clock.GetUtcNow()) ? key : null;
     }
 
     /// <summary>All keys of an account, revoked and expired ones too, oldest first.</summary>
@@ -63,6 +74,21 @@ public sealed class KeyStore
         await MarkRevokedAsync(listed.Key(), ct);
         return true;
     }
+
+    /// <summary>Notes the day of a key's use, where keys are listed.</summary>
+    public async Task NoteUseAsync(ApiKeyRecord key, DateOnly day, CancellationToken ct = default)
+    {
+        while (await table.GetAsync(Keys.KeyOf(key.Owner, key.Id), ct) is { } row && !(Read(row).LastUsedOn >= day))
+        {
+            row["LastUsedOn"] = day.ToString("O");
+            // Guarded, so that a revocation meanwhile is not undone.
+            if (await table.UpdateAsync(row, row.ETag, ct) != UpdateResult.Conflict)
+                return;
+        }
+    }
+
+    // The id of an operator's key follows from its token; others' are random, whatever their names.
+    private static bool IsOperators(TableEntity row) => row.Text("Name") == Bootstrap && row.Text("TokenHash").StartsWith(row.Text("Id"), StringComparison.Ordinal);
 
     private async Task AddAsync(string token, ApiKeyRecord key, CancellationToken ct)
     {
@@ -97,5 +123,6 @@ public sealed class KeyStore
 
     private static ApiKeyRecord Read(TableEntity row) => new(
         row.Text("Id"), row.Text("Owner"), row.Text("Name"), row.Enum<KeyScope>("Scope"), row.Time("CreatedAt"),
-        row.GetDateTimeOffset("ExpiresAt"), row.Flag("Revoked"));
+        row.GetDateTimeOffset("ExpiresAt"), row.Flag("Revoked"),
+        row.GetString("LastUsedOn") is { } day ? DateOnly.ParseExact(day, "O", CultureInfo.InvariantCulture) : null);
 }

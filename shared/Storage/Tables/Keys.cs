@@ -33,7 +33,33 @@ internal static class Keys
 
     public static Key KeyOf(string owner, string keyId) => new(KeysOf(owner), keyId);
 
+    /// <summary>Object ids are random: their first digits spread them.</summary>
+    public static Key Identity(Identity identity) => new($"{Lower(identity.TenantId)}|{Lower(identity.ObjectId)[..2]}", Lower(identity.ObjectId));
+
     public static Key Upload(string id) => new(id[..2], id);
+
+    public static string Usage(string owner) => Lower(owner);
+
+    /// <summary>What is looked at together, before all charges: one range, which is one operation.</summary>
+    public const string UsageHead = "0|";
+
+    public static Key UsageTotal(string owner) => new(Usage(owner), UsageHead + "total");
+
+    public static Key UsageQuota(string owner) => new(Usage(owner), UsageHead + "quota");
+
+    public static string UsageUploads => UsageHead + "u|";
+
+    public static Key UsageUpload(string owner, string id) => new(Usage(owner), UsageUploads + id);
+
+    public static Key UsageAdapter(AdapterId id) => new(Usage(id.Owner), $"a|{Lower(id.Name)}");
+
+    /// <summary>What an account is charged for; uploads and jobs name versions by ids of any form.</summary>
+    public static Key UsageVersion(AdapterId id, string uploadId) => new(Usage(id.Owner), $"v|{Lower(id.Name)}|{Hash(uploadId)[..32]}");
+
+    public static Key UsageSet(AdapterId id, Digest digest) => new(Usage(id.Owner), $"s|{Lower(id.Name)}|{digest.Hex}");
+
+    /// <summary>From where to where the partitions of an account's adapters, or sets, are.</summary>
+    public static (string From, string To) PartitionsOf(string owner) => (Lower(owner) + "|", Lower(owner) + "}");
 
     public static Key ContentUse(Digest digest, AdapterId id, int number) => new(digest.Hex, $"{Adapter(id)}|{number:D10}");
 
@@ -48,10 +74,14 @@ internal static class Keys
 
     public static Key ContentUse(Digest digest, string baseModel, int number) => new(digest.Hex, $"{BaseModelUse}{Model(baseModel)}|{number:D10}");
 
-    public static string Aliases(string? owner) => owner is null ? Everybody : "o|" + Lower(owner);
+    public static string Aliases(string owner) => "o|" + Lower(owner);
+
+    /// <summary>From where to where the partitions of everybody's aliases are: every publish asks one of them, so that one alone would bound all.</summary>
+    public static (string From, string To) CommonAliases => (Everybody + "|", Everybody + "}");
 
     /// <summary>Spellings may be paths with any character, so their row key is a hash.</summary>
-    public static Key Alias(string? owner, string normalizedSpelling) => new(Aliases(owner), Hash(normalizedSpelling));
+    public static Key Alias(string? owner, string normalizedSpelling) =>
+        Hash(normalizedSpelling) is var hash && owner is null ? new($"{Everybody}|{hash[..2]}", hash) : new(Aliases(owner!), hash);
 
     /// <summary>Names of modules may be long, so their row key is a hash.</summary>
     public static Key SubspaceCounter(string baseModel, string module, int size) => new(Model(baseModel), Hash($"{module}|{size}"));
@@ -108,6 +138,10 @@ internal static class Keys
     public static Key Job(string id) => new("j|" + id[..2], id);
 
     public static string JobsOf(string owner) => "o|" + Lower(owner);
+
+    public static string ActiveJobsOf(string owner) => "a|" + Lower(owner);
+
+    public static Key ActiveJob(string owner, string id) => new(ActiveJobsOf(owner), id);
 
     public static Key JobOf(string owner, DateTimeOffset at, string id) => new(JobsOf(owner), $"{Descending(at)}|{id}");
 

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Marketplace.Storage;
 
 /// <summary>The accounts that publish, each under the spelling it first appeared with.</summary>
@@ -15,6 +17,13 @@ public sealed class PublisherStore
         row["Owner"] = owner;
         row["CreatedAt"] = clock.GetUtcNow();
         return await table.AddAsync(row, ct) is null ? await FindAsync(owner, ct) ?? owner : owner;
+    }
+
+    /// <summary>The accounts that have published something.</summary>
+    public async IAsyncEnumerable<string> ListAsync([EnumeratorCancellation] CancellationToken ct = default)
+    {
+        await foreach (var row in table.QueryAsync(null, ct))
+            yield return row.Text("Owner");
     }
 
     /// <summary>The account's spelling; null if there is no such account.</summary>

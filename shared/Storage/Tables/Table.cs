@@ -51,6 +51,22 @@ internal sealed class Table(TableClient client)
         await client.UpsertEntityAsync(entity, TableUpdateMode.Replace, ct);
     }
 
+    /// <summary>Writes rows of one partition together, or none of them; false if a row was there already, is gone, or was written meanwhile.</summary>
+    public async Task<bool> TransactAsync(IReadOnlyList<TableTransactionAction> actions, CancellationToken ct)
+    {
+        foreach (var action in actions)
+            EntityLimits.Check((TableEntity)action.Entity);
+        try
+        {
+            await client.SubmitTransactionAsync(actions, ct);
+            return true;
+        }
+        catch (TableTransactionFailedException e) when (e.Status is 404 or 409 or 412)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Deletes the row if nobody has written it since <paramref name="etag"/>.</summary>
     public async Task<UpdateResult> DeleteAsync(Key key, ETag etag, CancellationToken ct)
     {

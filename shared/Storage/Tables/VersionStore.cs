@@ -54,6 +54,14 @@ public sealed class VersionStore
         return versions;
     }
 
+    /// <summary>All versions of all adapters of an account.</summary>
+    internal async IAsyncEnumerable<VersionRecord> ListOwnedAsync(string owner, [EnumeratorCancellation] CancellationToken ct)
+    {
+        var (from, to) = Keys.PartitionsOf(owner);
+        await foreach (var row in table.QueryAsync(Filter.Of($"PartitionKey ge {from} and PartitionKey lt {to}"), ct))
+            yield return Read(row);
+    }
+
     /// <summary>All versions of all adapters, for what is rebuilt from them.</summary>
     internal async IAsyncEnumerable<VersionRecord> ListAllAsync([EnumeratorCancellation] CancellationToken ct)
     {

@@ -94,6 +94,20 @@ public sealed class AuditTests(AuditTests.Fixture fixture) : IClassFixture<Audit
         ["UpdateEvaluationSet"] = f => DoneAsync(f, HttpMethod.Patch, "/evaluation-sets/ann/set", new UpdateEvaluationSetRequest(false), new("unlist-set", "ann/set")),
         ["DeleteEvaluationSet"] = f => DoneAsync(f, HttpMethod.Delete, "/evaluation-sets/ann/old-set", null, new("delete-set", "ann/old-set")),
         ["RequestEvaluation"] = f => DoneAsync(f, HttpMethod.Post, "/evaluations", new EvaluationRequest(["ann/set"], [new AdapterSubject("ann/one")]), new("request-evaluation", null)),
+        ["RetryJob"] = async f =>
+        {
+            var job = await f.Ann.PostAsync<JobView>("/merges", new MergeRecipe("linear", [RecipeInput.Of("ann/one"), RecipeInput.Of("ann/two", 7)], new OutputRequest("ann/again")), 202);
+            await f.Stack.Admin.PostAsync<JobView>($"/jobs/{job.JobId}/retry", null, 202);
+            return new("retry-job", $"jobs/{job.JobId}", Actor: "admin");
+        },
+        ["RetryUpload"] = async f =>
+        {
+            var ticket = await f.Ann.StageAsync("ann/four", StackAdapters.Files(5));
+            var upload = (await f.Stack.Storage.Uploads.GetAsync(ticket.UploadId))!;
+            await f.Stack.Storage.Uploads.UpdateAsync(upload with { State = UploadState.Failed, FailureCode = "poisoned" });
+            await f.Stack.Admin.PostAsync<UploadStatus>($"/uploads/{ticket.UploadId}/retry", null, 202);
+            return new("retry-upload", $"uploads/{ticket.UploadId}", Actor: "admin");
+        },
         ["CancelJob"] = async f =>
         {
             var job = await f.Ann.PostAsync<JobView>("/merges", Merge("ann/cancelled"), 202);

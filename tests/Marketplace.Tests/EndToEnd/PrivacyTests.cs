@@ -80,6 +80,13 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
 
         new("ListAdapters", "account", HttpMethod.Get, o => $"/adapters?owner={o}"),
         new("CreateKey", "account", HttpMethod.Post, _ => "/keys", o => new CreateKeyRequest("x", Owner: o)),
+        new("ListKeys", "account", HttpMethod.Get, o => $"/keys?owner={o}"),
+        new("RevokeKey", "account", HttpMethod.Delete, o => $"/keys/{new string('0', 16)}?owner={o}"),
+        new("GetAccount", "account", HttpMethod.Get, o => $"/accounts/{o}"),
+        new("SetQuota", "account", HttpMethod.Put, o => $"/accounts/{o}/quota", _ => new SetQuotaRequest()),
+        new("ListIdentities", "account", HttpMethod.Get, o => $"/accounts/{o}/identities"),
+        new("BindIdentity", "account", HttpMethod.Put, o => $"/accounts/{o}/identities/{Guid.Empty}"),
+        new("UnbindIdentity", "account", HttpMethod.Delete, o => $"/accounts/{o}/identities/{Guid.Empty}"),
 
         new("ListAdapters", "base", HttpMethod.Get, b => $"/adapters?baseModel={Uri.EscapeDataString(b)}"),
         new("RequestClustering", "base", HttpMethod.Post, _ => "/clusterings", b => new ClusteringRequest(b)),
@@ -100,6 +107,9 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
 
         new("GetJob", "job", HttpMethod.Get, j => $"/jobs/{j}"),
         new("WatchJob", "job", HttpMethod.Get, j => $"/jobs/{j}/events"),
+        new("RetryJob", "job", HttpMethod.Post, j => $"/jobs/{j}/retry"),
+        new("RetryUpload", "upload", HttpMethod.Post, u => $"/uploads/{u}/retry"),
+        new("ListFailures", Listed, HttpMethod.Get, _ => "/failures"),
         new("CancelJob", "job", HttpMethod.Post, j => $"/jobs/{j}/cancel"),
         new("GetClustering", "snapshot", HttpMethod.Get, s => $"/clusterings/{s}"),
         new("FindDiverse", "base", HttpMethod.Get, b => $"/libraries/diverse?baseModel={Uri.EscapeDataString(b)}"),

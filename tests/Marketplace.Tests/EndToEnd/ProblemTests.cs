@@ -17,10 +17,12 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
     // No kernels run, so that merges stay queued and fill the queue of one job.
     private readonly Stack stack = fixture.Stack;
 
+    private static readonly TestIssuer Issuer = new();
+
     public sealed class Fixture(AzuriteFixture azurite) : StackFixture(azurite, new StackSettings
     {
         FunctionsThroughProxy = true,
-        Environment = new Dictionary<string, string> { ["Marketplace__MaxActiveJobs"] = "1", ["Marketplace__MaxExactLibrary"] = "2", ["Marketplace__MaxDiverseLibrary"] = "2", ["Marketplace__MaxComparedBytes"] = "4000" },
+        Environment = new Dictionary<string, string>(Issuer.Environment) { ["Marketplace__MaxActiveJobs"] = "1", ["Marketplace__MaxExactLibrary"] = "2", ["Marketplace__MaxDiverseLibrary"] = "2", ["Marketplace__MaxComparedBytes"] = "4000" },
     })
     {
         public override async ValueTask InitializeAsync()
@@ -115,6 +117,34 @@ public sealed partial class ProblemTests(ProblemTests.Fixture fixture) : IClassF
             (await other.SendAsync(HttpMethod.Post, "/merges", Merge("ann/x"))).Problem(403, "forbidden");
             (await other.SendAsync(HttpMethod.Post, "/keys", new CreateKeyRequest("x", Owner: "ann"))).Problem(403, "forbidden");
             (await other.SendAsync(HttpMethod.Post, "/base-models/aliases", new ConfirmAliasRequest("x/y", "org/z", Everybody: true))).Problem(403, "forbidden");
+        },
+        ["no-account"] = async stack =>
+        {
+            var publisher = stack.Caller(Issuer.Token(Guid.NewGuid().ToString(), ["Marketplace.Publisher"]));
+            (await publisher.SendAsync(HttpMethod.Post, "/uploads", Begin("ann/x"))).Problem(403, "no-account");
+            Assert.Equal(200, (await publisher.SendAsync(HttpMethod.Get, "/adapters/ann/one")).Status);
+        },
+        ["quota-exceeded"] = async stack =>
+        {
+            var full = await stack.AccountAsync("full");
+            Assert.Equal(200, (await stack.Admin.SendAsync(HttpMethod.Put, "/accounts/full/quota", new SetQuotaRequest(Bytes: 9))).Status);
+            (await full.SendAsync(HttpMethod.Post, "/uploads", Begin("full/x"))).Problem(403, "quota-exceeded");
+        },
+        ["identity-unavailable"] = async stack =>
+        {
+            Issuer.Roll();
+            var caller = stack.Caller(Issuer.Token(Guid.NewGuid().ToString(), ["Marketplace.Reader"]));
+            Issuer.Reachable = false;
+            try
+            {
+                (await caller.SendAsync(HttpMethod.Get, "/adapters")).Problem(503, "identity-unavailable");
+            }
+            finally
+            {
+                Issuer.Reachable = true;
+            }
+
+            Assert.Equal(200, (await caller.SendAsync(HttpMethod.Get, "/adapters")).Status);
         },
         ["not-found"] = async stack =>
         {

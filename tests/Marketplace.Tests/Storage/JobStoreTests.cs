@@ -157,6 +157,25 @@ public sealed class JobStoreTests(AzuriteFixture azurite) : StorageTest(azurite)
         Assert.Equal(2, (await Storage.Jobs.ListAsync("alice", 2, Ct)).Count);
     }
 
+    [Fact]
+    public async Task Only_jobs_that_wait_or_run_count_as_active()
+    {
+        var jobs = new List<JobRecord>();
+        for (var i = 0; i < 3; i++)
+            jobs.Add((await Storage.Jobs.SubmitAsync(New($"0{i}"), Ct)).Job);
+        Assert.Equal(3, await Storage.Jobs.CountActiveAsync("ALICE", Ct));
+        Assert.Equal(0, await Storage.Jobs.CountActiveAsync("bob", Ct));
+
+        await Storage.Jobs.FinishAsync(jobs[0], JobStatus.Failed, ct: Ct);
+        await Storage.Jobs.TryStartAsync(jobs[1].Id, Ct);
+        await Storage.Jobs.RequestCancelAsync(jobs[2].Id, Ct);
+        Assert.Equal(1, await Storage.Jobs.CountActiveAsync("alice", Ct));
+
+        // Its mark has been removed; another attempt puts one again.
+        await Storage.Jobs.SubmitAsync(jobs[0], Ct);
+        Assert.Equal(2, await Storage.Jobs.CountActiveAsync("alice", Ct));
+    }
+
     private async Task<JobRecord> SubmitAsync() =>
         (await Storage.Jobs.SubmitAsync(New(await Storage.Jobs.ComputeIdAsync(JobKind.Merge, "{}", "1", Ct)), Ct)).Job;
 

@@ -43,7 +43,7 @@ internal sealed class StackProcess : IAsyncDisposable
             RedirectStandardInput = true,
             WorkingDirectory = Path.GetDirectoryName(assembly)!,
         };
-        string[] sections = ["Storage__", "Marketplace__", "MARKETPLACE_", "ASPNETCORE_", "Kestrel__"];
+        string[] sections = ["Storage__", "Marketplace__", "MARKETPLACE_", "ASPNETCORE_", "Kestrel__", "OTEL_", "APPLICATIONINSIGHTS_"];
         foreach (var inherited in start.Environment.Keys.Where(k => sections.Any(s => k.StartsWith(s, StringComparison.OrdinalIgnoreCase))).ToList())
             start.Environment.Remove(inherited);
         foreach (var (key, value) in environment)

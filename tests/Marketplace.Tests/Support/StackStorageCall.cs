@@ -28,6 +28,9 @@ internal sealed class StackStorageCall : IDisposable
     /// <summary>The operation within the path, such as <c>blocklist</c>.</summary>
     public string? Operation => context.Request.Query["comp"];
 
+    /// <summary>The filter of a query over rows.</summary>
+    public string? Filter => context.Request.Query["$filter"];
+
     /// <summary>The body as text: rows and messages are JSON and XML.</summary>
     public string Text => Encoding.UTF8.GetString(body);
 

@@ -1,0 +1,3 @@
+using Marketplace.Functions.Hosting.Worker;
+
+await WorkerHost.Build(args).RunAsync();
