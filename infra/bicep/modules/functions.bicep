@@ -173,7 +173,7 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       ...entraSettings
       Storage__LocalCacheBytes: string(cacheBytes)
       Marketplace__Kernel: kernel
-      // The platform's front end: what it says of a client's address is believed, what the client says is not.
+      // The platform's front end writes the client's address into X-Forwarded-For; without this all anonymous callers would count as one.
       Marketplace__Limits__TrustedProxies: '1'
       Marketplace__MaxFileBytes: string(maxFileBytes)
       Marketplace__SweepSchedule: sweepSchedule

@@ -84,6 +84,15 @@ public sealed class Catalogue
         }
     }
 
+    /// <summary>
+    /// Enters an adapter that is down into its library, right before it is up again: while its row says that it is down nobody is told of it, and once the row says otherwise nothing is left to do.
+    /// </summary>
+    internal async Task ReturnAsync(AdapterRecord adapter, CancellationToken ct)
+    {
+        if (adapter is { BaseModel: { } baseModel, Main: { } main } && await storage.Versions.GetAsync(adapter.Id, main.Number, ct) is { } version)
+            await storage.Libraries.PutMemberAsync(new LibraryMember(baseModel, adapter.Id, adapter.Private, main, version.Weights, version.Config), ct);
+    }
+
     private async Task<bool> JoinAsync(AdapterId id, CancellationToken ct)
     {
         while (await storage.Adapters.GetAsync(id, ct) is { } adapter)

@@ -89,6 +89,8 @@ internal sealed class TakedownSpread(MarketplaceStorage storage)
             await storage.Audit.WriteAsync(
                 new AuditEvent(storage.Clock.GetUtcNow(), by, "restore", adapter.Id.ToString(), $"with {root}{(changed.Takedown is null ? "" : ", still down for another reason")}"),
                 ct: ct);
+            if (changed.Takedown is null)
+                await storage.Catalogue.ReturnAsync(changed, ct);
             if (await storage.Adapters.UpdateAsync(changed, ct) != UpdateResult.Updated)
                 continue;
             await storage.Catalogue.SyncLibraryAsync(adapter.Id, [], ct);

@@ -68,9 +68,10 @@ internal sealed class TakedownSweep(MarketplaceStorage storage)
         return false;
     }
 
-    // An entry is written before its mark, so one without is left alone while it is young.
+    // An entry is written before its mark, so one without is left alone while it is young. Whoever restored the adapter may have been held up by another's look at its library.
     private async Task ForgetAsync(TakedownEntry entry, DateTimeOffset before, CancellationToken ct)
     {
+        await storage.Catalogue.SyncLibraryAsync(entry.Adapter, [], ct);
         if (entry.WrittenAt >= before)
             return;
         await foreach (var because in storage.TakedownIndex.ListAsync(entry.Adapter, ct))

@@ -70,6 +70,8 @@ public sealed class Takedowns
             await storage.Audit.WriteAsync(
                 new AuditEvent(storage.Clock.GetUtcNow(), by, "restore", adapter.Id.ToString(), $"taken down {own.At:O}"), ct: ct);
             var restored = adapter with { Takedown = Without(mark, null) };
+            if (restored.Takedown is null)
+                await storage.Catalogue.ReturnAsync(restored, ct);
             if (await storage.Adapters.UpdateAsync(restored, ct) != UpdateResult.Updated)
                 continue;
             await storage.Catalogue.SyncLibraryAsync(id, [], ct);

@@ -36,7 +36,7 @@ public sealed class AuditTests(AuditTests.Fixture fixture) : IClassFixture<Audit
             await Ann.PublishedAsync("ann/two", StackAdapters.Files(2));
             await Ann.PublishedAsync("ann/gone", StackAdapters.Files(3));
             await Stack.Storage.EvaluationSets.PublishAsync(AdapterId.Parse("ann/set"), TrainedFixture.Set("copy"), false, "ann");
-            await Stack.Storage.EvaluationSets.PublishAsync(AdapterId.Parse("ann/other-set"), TrainedFixture.Set("copy"), false, "ann");
+            await Stack.Storage.EvaluationSets.PublishAsync(AdapterId.Parse("ann/old-set"), TrainedFixture.Set("copy"), false, "ann");
             await Stack.Storage.Collections.PutAsync(new CollectionRecord(AdapterId.Parse("ann/c"), false, Base, "genknowsub", DateTimeOffset.UtcNow, "00", "{}", []));
             Snapshot = JsonSerializer.Deserialize<ClusteringResult>(
                 (await PrivacyWorld.EndedAsync(Ann, "/clusterings", new ClusteringRequest(Base, K: 1))).Result!.Value, ApiJson.Options)!.SnapshotId;
@@ -88,11 +88,11 @@ public sealed class AuditTests(AuditTests.Fixture fixture) : IClassFixture<Audit
         ["RequestRouter"] = f => DoneAsync(f, HttpMethod.Post, "/routers", new RouterRequest(["ann/one", "ann/two"]), new("request-router", null)),
         ["PublishEvaluationSet"] = f =>
         {
-            var items = new StringContent("""{"question":"1+1=","choices":["2","3"],"answer":0}""" + "\n", System.Text.Encoding.UTF8, "application/jsonl");
+            var items = new StringContent("""{"prompt":"1+1=","choices":["2","3"],"answer":0}""" + "\n", System.Text.Encoding.UTF8, "application/jsonl");
             return DoneAsync(f, HttpMethod.Post, "/evaluation-sets?set=ann/new-set", items, new("publish-set", "ann/new-set@1"));
         },
-        ["UpdateEvaluationSet"] = f => DoneAsync(f, HttpMethod.Patch, "/evaluation-sets/ann/other-set", new UpdateEvaluationSetRequest(false), new("unlist-set", "ann/other-set")),
-        ["DeleteEvaluationSet"] = f => DoneAsync(f, HttpMethod.Delete, "/evaluation-sets/ann/other-set", null, new("delete-set", "ann/other-set")),
+        ["UpdateEvaluationSet"] = f => DoneAsync(f, HttpMethod.Patch, "/evaluation-sets/ann/set", new UpdateEvaluationSetRequest(false), new("unlist-set", "ann/set")),
+        ["DeleteEvaluationSet"] = f => DoneAsync(f, HttpMethod.Delete, "/evaluation-sets/ann/old-set", null, new("delete-set", "ann/old-set")),
         ["RequestEvaluation"] = f => DoneAsync(f, HttpMethod.Post, "/evaluations", new EvaluationRequest(["ann/set"], [new AdapterSubject("ann/one")]), new("request-evaluation", null)),
         ["RetryJob"] = async f =>
         {
@@ -170,7 +170,6 @@ public sealed class AuditTests(AuditTests.Fixture fixture) : IClassFixture<Audit
         var query = $"/audit?action={left.Action}&actor={Uri.EscapeDataString(left.Actor)}{(left.Subject is null ? "" : $"&subject={Uri.EscapeDataString(left.Subject)}")}";
         var found = (await stack.Admin.EventuallyAsync<ListResponse<AuditEventView>>(query, list => list.Items.Count > 0)).Items[0];
         Assert.StartsWith(left.Via, found.Via, StringComparison.Ordinal);
-        Assert.Matches("^[^/]+(/|$)", found.Subject);
         if (left.Subject is null)
             Assert.Matches("^(jobs|uploads)/[0-9a-f]{32,64}$", found.Subject);
         Assert.True(found.At > before.AddMinutes(-1));
