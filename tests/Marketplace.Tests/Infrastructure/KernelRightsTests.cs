@@ -45,7 +45,7 @@ public sealed class KernelRightsTests(AzuriteFixture azurite)
             Assert.Empty(refused);
             Assert.Equal("succeeded", ended.Status);
             // The proxy saw it all.
-            Assert.Superset(new HashSet<string> { "containers/content", "containers/reports", "queues/kernel-jobs", "tables/jobs", "tables/versions", "tables/audit" }, [.. used]);
+            Assert.Empty(new[] { "containers/content", "containers/reports", "queues/kernel-jobs", "tables/jobs", "tables/versions", "tables/audit" }.Except(used));
         });
     }
 
