@@ -21,7 +21,15 @@ public sealed class AuditTests(AuditTests.Fixture fixture) : IClassFixture<Audit
     // No kernels, so that their jobs wait and can be made poison; timers run all the time.
     public sealed class Fixture(AzuriteFixture azurite) : StackFixture(azurite, new StackSettings
     {
-        Environment = new Dictionary<string, string> { ["Marketplace__SweepSchedule"] = "* * * * * *", ["Marketplace__ReclusterSchedule"] = "*/2 * * * * *" },
+        Environment = new Dictionary<string, string>
+        {
+            ["Marketplace__SweepSchedule"] = "* * * * * *",
+            ["Marketplace__ReclusterSchedule"] = "*/2 * * * * *",
+            ["Marketplace__RecountSchedule"] = "*/2 * * * * *",
+            // A tenant whose identities can be bound; nobody comes with a token.
+            ["Marketplace__Entra__TenantId"] = TestIssuer.TenantId,
+            ["Marketplace__Entra__Audience"] = TestIssuer.Audience,
+        },
     })
     {
         internal StackApi Ann { get; private set; } = null!;
@@ -119,6 +127,19 @@ public sealed class AuditTests(AuditTests.Fixture fixture) : IClassFixture<Audit
             var key = await f.Ann.PostAsync<KeyView>("/keys", new CreateKeyRequest("spare"), 201);
             return await DoneAsync(f, HttpMethod.Delete, $"/keys/{key.Id}", null, new("revoke-key", $"ann#{key.Id}"));
         },
+        ["SetQuota"] = async f =>
+        {
+            Assert.Equal(200, (await f.Stack.Admin.SendAsync(HttpMethod.Put, "/accounts/ann/quota", new SetQuotaRequest(Uploads: 77))).Status);
+            return new("set-quota", "ann", Actor: "admin");
+        },
+        ["BindIdentity"] = f => BoundAsync(f, new Guid(1, 0, 0, new byte[8])),
+        ["UnbindIdentity"] = async f =>
+        {
+            var id = new Guid(2, 0, 0, new byte[8]);
+            await BoundAsync(f, id);
+            Assert.Equal(204, (await f.Stack.Admin.SendAsync(HttpMethod.Delete, $"/accounts/ann/identities/{id}")).Status);
+            return new("unbind-identity", "ann", Actor: "admin");
+        },
         ["RegisterBaseModel"] = async f =>
         {
             await f.Stack.Admin.PostAsync<UploadTicket>("/base-models", new RegisterBaseModelRequest("org/base", [new("config.json", 2)]), 201);
@@ -153,8 +174,20 @@ public sealed class AuditTests(AuditTests.Fixture fixture) : IClassFixture<Audit
             await f.Stack.Storage.Uploads.AddAsync(new UploadRecord(id, AdapterId.Parse("ann/p"), "ann", false, UploadState.Open, [], null, null, now, now.AddHours(1), null, null, null, default));
             return new("sweep", "storage", "timer:Sweep", AuditLog.Service);
         },
+        ["RecountUsage"] = async f =>
+        {
+            // Published past the API, so that nobody was charged.
+            await f.Stack.Storage.EvaluationSets.PublishAsync(AdapterId.Parse("ann/uncharged"), TrainedFixture.Set("last"), false, "ann");
+            return new("recount-usage", "accounts", "timer:RecountUsage", AuditLog.Service);
+        },
         ["Recluster"] = _ => Task.FromResult(new Left("recluster", "libraries", "timer:Recluster", AuditLog.Service)),
     };
+
+    private static async Task<Left> BoundAsync(Fixture fixture, Guid id)
+    {
+        Assert.Equal(200, (await fixture.Stack.Admin.SendAsync(HttpMethod.Put, $"/accounts/ann/identities/{id}")).Status);
+        return new("bind-identity", "ann", Actor: "admin");
+    }
 
     public static TheoryData<string> Writers =>
         [.. FunctionTable.Http.Where(f => f.Writes).Select(f => f.Name), .. FunctionTable.Queues.Select(f => f.Name), .. FunctionTable.Timers.Select(f => f.Name)];
