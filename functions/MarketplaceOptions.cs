@@ -8,6 +8,12 @@ public sealed class MarketplaceOptions
     /// <summary>Token of the first admin key; the host makes sure that it exists, and ends the one that was set before it. Secret.</summary>
     public string? AdminKey { get; init; }
 
+    /// <summary>
+    /// Object id of the first admin's identity, so that none needs a key: the host sees that it is bound to an account. Its tokens need the role of an admin besides. No secret.
+    /// </summary>
+    [RegularExpression("(?i)[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")]
+    public string? AdminIdentity { get; init; }
+
     /// <summary>When <c>Sweep</c> runs: seconds, minutes, hours, day, month, weekday.</summary>
     [Required]
     public string SweepSchedule { get; init; } = "0 15 * * * *";

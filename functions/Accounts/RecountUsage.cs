@@ -8,7 +8,11 @@ public static class RecountUsage
     public static async Task Handle(IServiceProvider services, CancellationToken cancellationToken)
     {
         var now = services.GetRequiredService<TimeProvider>().GetUtcNow();
-        var accounts = await services.GetRequiredService<MarketplaceStorage>().Recount.RunAsync(now, cancellationToken);
-        services.GetRequiredService<ILoggerFactory>().CreateLogger(nameof(RecountUsage)).LogInformation("Recounted {Accounts} accounts", accounts);
+        var (accounts, corrected) = await services.GetRequiredService<MarketplaceStorage>().Recount.RunAsync(now, cancellationToken);
+        if (corrected == 0)
+            AuditScope.NothingDone();
+        else
+            AuditScope.About("accounts", $"{corrected} charges put right");
+        services.GetRequiredService<ILoggerFactory>().CreateLogger(nameof(RecountUsage)).LogInformation("Recounted {Accounts} accounts, {Corrected} charges were not right", accounts, corrected);
     }
 }

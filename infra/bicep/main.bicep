@@ -28,6 +28,9 @@ param entraTenant string = tenant().tenantId
 @description('Application registration that stands for the API, by its client id; infra/hooks/app-roles.json has its roles. Empty for API keys alone.')
 param entraAudience string = ''
 
+@description('Object id of the person or application that is the first admin of the API, by its tokens; empty for nobody.')
+param adminIdentity string = ''
+
 @description('Object id of a person or group who may read and write the data past the API; empty for nobody, as production should be.')
 param principalId string = ''
 
@@ -147,6 +150,7 @@ module functions 'modules/functions.bicep' = {
     kernel: '${kernelFormulas} ${size.kernelsDevice}'
     entraTenant: empty(entraAudience) ? '' : entraTenant
     entraAudience: entraAudience
+    adminIdentity: adminIdentity
     maxInstances: size.functionsMaxInstances
     instanceMemoryMB: size.functionsMemoryMB
     alwaysReady: size.functionsAlwaysReady

@@ -19,6 +19,7 @@ param size = {
 param principalId = production ? '' : readEnvironmentVariable('AZURE_PRINCIPAL_ID', '')
 param kernelsImage = readEnvironmentVariable('SERVICE_KERNELS_IMAGE_NAME', '')
 param entraAudience = audience == 'none' ? '' : audience
+param adminIdentity = readEnvironmentVariable('MARKETPLACE_ADMIN_IDENTITY', '')
 param alertEmails = empty(emails) ? [] : split(emails, ',')
 param allowedNetworks = empty(networks) ? [] : split(networks, ',')
 param budgetStart = readEnvironmentVariable('MARKETPLACE_BUDGET_START', '')

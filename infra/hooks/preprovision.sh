@@ -1,7 +1,8 @@
 #!/bin/sh
 # What bicep can't make or must not make twice; each value is written once into azd's environment and kept from then on.
 #   MARKETPLACE_BUDGET_START    the budget's first month, which Azure does not let change
-#   MARKETPLACE_ENTRA_AUDIENCE  the application registration that stands for the API, with its roles; the person who deploys becomes its admin
+#   MARKETPLACE_ENTRA_AUDIENCE  the application registration that stands for the API, with its roles
+#   MARKETPLACE_ADMIN_IDENTITY  the person who deploys, who gets the role of an admin there
 # Set MARKETPLACE_ENTRA_AUDIENCE yourself to use a registration that exists, or to `none` for API keys alone.
 set -eu
 
@@ -60,6 +61,7 @@ if [ -n "$person" ]; then
     send post "servicePrincipals/$principal/appRoleAssignedTo" \
       "{\"principalId\": \"$person\", \"resourceId\": \"$principal\", \"appRoleId\": \"$admin\"}"
   fi
+  azd env set MARKETPLACE_ADMIN_IDENTITY "$person"
 fi
 
 azd env set MARKETPLACE_ENTRA_AUDIENCE "$app"

@@ -1,13 +1,10 @@
-using Marketplace.Storage;
-using Microsoft.Extensions.Options;
-
 namespace Marketplace.Functions.Hosting.Worker;
 
 /// <summary>
-/// The handlers of messages and timers that run now. A stop gives them <see cref="StorageOptions.StopTimeout"/> to finish and cancels them then; what
-/// was cancelled failed, so its message comes again.
+/// The handlers of messages and timers that run now. When the worker is told to stop, the host has waited for them already and will wait no longer than a few
+/// seconds: they are cancelled at once. What was cancelled failed, so its message comes again.
 /// </summary>
-internal sealed class RunningHandlers(IOptions<StorageOptions> options) : IHostedLifecycleService, IDisposable
+internal sealed class RunningHandlers(ILogger<RunningHandlers> logger) : IHostedLifecycleService, IDisposable
 {
     private readonly CancellationTokenSource abort = new();
     private readonly HashSet<Task> running = [];
@@ -32,10 +29,12 @@ internal sealed class RunningHandlers(IOptions<StorageOptions> options) : IHoste
 
     public async Task StoppingAsync(CancellationToken cancellationToken)
     {
-        abort.CancelAfter(options.Value.StopTimeout);
         Task[] left;
         lock (running)
             left = [.. running];
+        if (left.Length > 0)
+            logger.LogWarning("{Count} handlers are cancelled because the worker stops", left.Length);
+        await abort.CancelAsync();
         await Task.WhenAll(left).WaitAsync(cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
     }
 

@@ -31,6 +31,9 @@ param entraTenant string
 @description('Client id of the application registration that tokens have to be for.')
 param entraAudience string
 
+@description('Object id of the identity that is the first admin; empty for nobody.')
+param adminIdentity string
+
 @description('Most instances at once.')
 @minValue(40)
 @maxValue(1000)
@@ -88,6 +91,7 @@ var entraSettings = empty(entraTenant)
       Marketplace__Entra__Instance: environment().authentication.loginEndpoint
       Marketplace__Entra__TenantId: entraTenant
       Marketplace__Entra__Audience: entraAudience
+      ...(empty(adminIdentity) ? {} : { Marketplace__AdminIdentity: adminIdentity })
     }
 
 resource plan 'Microsoft.Web/serverfarms@2024-04-01' = {
@@ -169,6 +173,8 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       ...entraSettings
       Storage__LocalCacheBytes: string(cacheBytes)
       Marketplace__Kernel: kernel
+      // The platform's front end writes the client's address into X-Forwarded-For; without this all anonymous callers would count as one.
+      Marketplace__Limits__TrustedProxies: '1'
       Marketplace__MaxFileBytes: string(maxFileBytes)
       Marketplace__SweepSchedule: sweepSchedule
       Marketplace__ReclusterSchedule: reclusterSchedule

@@ -36,7 +36,7 @@ var roles = {
   registryPull: '7f951dda-4ed3-4680-a7ca-43fe172d538d'
 }
 
-// The kernels get single containers, queues and tables: neither API keys, nor what ids of jobs are made with, nor open uploads, nor the packages that the function app
+// The kernels get single containers, queues and tables: neither API keys and identities, nor what ids of jobs are made with, nor open uploads, nor the packages that the function app
 // is started from, which would make a hole in the kernels one in everything. They sign no addresses.
 var kernelsContainers = filter(containers, name => name != stagingContainer)
 var kernelsTables = filter(tables, name => !contains(tablesOfTheApi, name))

@@ -1,8 +1,10 @@
+using Marketplace.Core;
+
 namespace Marketplace.Storage;
 
 /// <summary>
-/// Makes what accounts are charged agree with what they have published: what was published before there were charges, charges of publishes that never came to their version, and whatever
-/// was taken down or deleted since.
+/// Makes what accounts are charged agree with what they have published: what was published before there were charges, charges of publishes that never came to their version, and adapters
+/// whose bytes were given up after a takedown. While an adapter can be restored it counts.
 /// </summary>
 public sealed class UsageRecount
 {
@@ -10,28 +12,40 @@ public sealed class UsageRecount
 
     internal UsageRecount(MarketplaceStorage storage) => this.storage = storage;
 
-    /// <summary>Recounts all accounts, one after the other; returns how many there are. Publishers may go on meanwhile.</summary>
-    public async Task<int> RunAsync(DateTimeOffset now, CancellationToken ct = default)
+    /// <summary>Recounts all accounts, one after the other; returns how many there are, and how many charges were not right. Publishers may go on meanwhile.</summary>
+    public async Task<(int Accounts, int Corrected)> RunAsync(DateTimeOffset now, CancellationToken ct = default)
     {
         var owners = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
         await foreach (var owner in storage.Publishers.ListAsync(ct))
             owners.Add(owner);
         await foreach (var owner in storage.Usage.ListOwnersAsync(ct))
             owners.Add(owner);
+        var corrected = 0;
         foreach (var owner in owners)
-            await RunAsync(owner, now, ct);
-        return owners.Count;
+            corrected += await RunAsync(owner, now, ct);
+        return (owners.Count, corrected);
     }
 
-    private async Task RunAsync(string owner, DateTimeOffset now, CancellationToken ct)
+    private async Task<int> RunAsync(string owner, DateTimeOffset now, CancellationToken ct)
     {
         // A publish takes less than the grace period from its charge to its version.
         var before = now - storage.Options.SweepGrace;
-        var (versions, sets) = (new List<VersionRecord>(), new List<(Core.AdapterId, EvaluationSetVersion)>());
+        var (versions, sets) = (new List<VersionRecord>(), new List<(AdapterId, EvaluationSetVersion)>());
+        var purged = new HashSet<AdapterId>();
+        await foreach (var adapter in storage.Adapters.ListOwnedAsync(owner, ct))
+        {
+            if (adapter.Takedown is { PurgedAt: not null })
+                purged.Add(adapter.Id);
+        }
+
         await foreach (var version in storage.Versions.ListOwnedAsync(owner, ct))
-            versions.Add(version);
+        {
+            if (!purged.Contains(version.Adapter))
+                versions.Add(version);
+        }
+
         await foreach (var set in storage.EvaluationSets.ListOwnedAsync(owner, ct))
             sets.Add(set);
-        await storage.Usage.AgreeAsync(owner, versions, sets, before, ct);
+        return await storage.Usage.AgreeAsync(owner, versions, sets, before, ct);
     }
 }

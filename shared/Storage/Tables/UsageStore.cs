@@ -97,23 +97,32 @@ public sealed class UsageStore
             yield return row.PartitionKey;
     }
 
-    /// <summary>Charges what is published and was not charged, and gives back what was charged before <paramref name="before"/> and is not published.</summary>
-    internal async Task AgreeAsync(
+    /// <summary>
+    /// Charges what is published and was not charged, and gives back what was charged before <paramref name="before"/> and is not published; returns how many charges that concerned.
+    /// </summary>
+    internal async Task<int> AgreeAsync(
         string owner, IReadOnlyList<VersionRecord> versions, IReadOnlyList<(AdapterId Set, EvaluationSetVersion Version)> sets, DateTimeOffset before, CancellationToken ct)
     {
         var wanted = versions.SelectMany(ChargesOf).Concat(sets.Select(s => ChargeOf(s.Set, s.Version.Digest, s.Version.Bytes))).DistinctBy(c => c.Key).ToDictionary(c => c.Key);
-        var present = new HashSet<Key>();
+        var (present, changed) = (new HashSet<Key>(), 0);
         await foreach (var row in table.QueryAsync(Filter.Partition(Keys.Usage(owner)), ct))
         {
             if (row.RowKey.StartsWith(Keys.UsageHead, StringComparison.Ordinal))
                 continue;
             present.Add(row.Key());
-            if (!wanted.ContainsKey(row.Key()) && row.Time("At") < before)
-                await RefundAsync(owner, row.Key(), ct);
+            if (wanted.ContainsKey(row.Key()) || row.Time("At") >= before)
+                continue;
+            await RefundAsync(owner, row.Key(), ct);
+            changed++;
         }
 
         foreach (var charge in wanted.Values.Where(c => !present.Contains(c.Key)))
+        {
             await ChargeAsync(owner, [charge], limited: false, ct);
+            changed++;
+        }
+
+        return changed;
     }
 
     private async Task<(AccountUsage Account, TableEntity? Total)> LookAsync(string owner, CancellationToken ct)

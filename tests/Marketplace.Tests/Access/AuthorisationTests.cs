@@ -40,18 +40,21 @@ public sealed partial class AuthorisationTests(AuthorisationTests.Fixture fixtur
         ["anyone"] =
         [
             "Health", "WhoAmI", "ListAdapters", "GetAdapter", "ListVersions", "GetVersion", "GetReport", "GetAnalysis", "GetMergeReport", "GetLineage", "DownloadFile", "GetRank", "GetCluster",
-            "FindSimilar", "GetNovelty", "CompareAdapters", "ListMergeMethods", "ListClusterings", "ListCollections", "GetCollection", "FindDiverse", "GetRouter", "DownloadRouterFile", "RouteTokens",
+            "FindSimilar", "GetNovelty", "GetTakedown", "CompareAdapters", "ListMergeMethods", "ListClusterings", "ListCollections", "GetCollection", "FindDiverse", "GetRouter", "DownloadRouterFile", "RouteTokens",
             "GetClustering", "GetClusterMap", "GetClusterMapSvg", "ListEvaluationSets", "GetEvaluationSet", "ListEvaluationSetVersions", "DownloadEvaluationSet", "GetEvaluation",
             "DownloadPredictions", "CompareEvaluations", "MixEvaluations", "GetLeaderboard", "ListBaseModels", "GetBaseModelWeights", "ResolveBaseModel",
         ],
-        ["read"] = ["PlanMerge", "ListJobs", "GetJob", "WatchJob", "ListKeys", "CreateKey", "RevokeKey", "GetAccount"],
+        ["read"] = ["PlanMerge", "ListJobs", "GetJob", "WatchJob", "ListKeys", "CreateKey", "RevokeKey", "GetAccount", "ListAudit"],
         ["publish"] =
         [
             "UpdateAdapter", "SetTag", "DeleteTag", "BeginUpload", "GetUpload", "GetUploadReport", "CompleteUpload", "CancelUpload", "RequestMerge", "RequestComposition", "RequestSubtraction",
             "RequestSubtractionBatch", "RequestClustering", "BuildLibrary", "DeleteCollection", "RequestRouter", "PublishEvaluationSet", "UpdateEvaluationSet", "DeleteEvaluationSet",
             "RequestEvaluation", "CancelJob", "ConfirmAlias", "AllocateSubspaces",
         ],
-        ["admin"] = ["ListFailures", "RetryJob", "RetryUpload", "RegisterBaseModel", "SetQuota", "ListIdentities", "BindIdentity", "UnbindIdentity"],
+        ["admin"] =
+        [
+            "TakeDownAdapter", "RestoreAdapter", "ListFailures", "RetryJob", "RetryUpload", "RegisterBaseModel", "SetQuota", "ListIdentities", "BindIdentity", "UnbindIdentity",
+        ],
     };
 
     /// <summary>Functions that refuse, by themselves and whatever exists, accounts other than the one they are asked about.</summary>

@@ -132,9 +132,9 @@ public sealed class PrivacyWorld(AzuriteFixture azurite) : StackFixture(azurite,
         {
             foreach (var route in new[]
             {
-                "/health", "/whoami", "/merge-methods", "/base-models", $"/base-models/resolve?name={Base}", $"/clusterings?baseModel={Base}",
+                "/health", "/whoami", "/failures", "/merge-methods", "/base-models", $"/base-models/resolve?name={Base}", $"/clusterings?baseModel={Base}",
                 $"/libraries/diverse?baseModel={Base}", $"/libraries/diverse?baseModel={Base}&scope=mine&objective=logDeterminant",
-                "/health", "/whoami", "/merge-methods", "/base-models", $"/base-models/resolve?name={Base}", $"/clusterings?baseModel={Base}", $"/clusterings/{openSnapshot}", $"/clusterings/{openSnapshot}/map", $"/clusterings/{openSnapshot}/map.svg",
+                "/health", "/whoami", "/failures", "/merge-methods", "/base-models", $"/base-models/resolve?name={Base}", $"/clusterings?baseModel={Base}", $"/clusterings/{openSnapshot}", $"/clusterings/{openSnapshot}/map", $"/clusterings/{openSnapshot}/map.svg",
                 "/adapters/ann/open-1/cluster", "/adapters/eve/open-3/cluster",
                 "/adapters", "/adapters?owner=ann", "/adapters?owner=ann&unlisted=true", $"/adapters?baseModel={Base}", "/adapters?q=hidden", "/adapters?q=en-", "/adapters?tag=hidden-tag",
                 $"/adapters?owner=ann&baseModel={Base}&q=open", "/adapters/ann/open-1", "/adapters/ann/open-1/versions", "/adapters/ann/open-1/versions/main/report",

@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using Marketplace.Functions.Http;
+using Marketplace.Storage;
 using Marketplace.Tests.Support;
 using Xunit;
 using YamlDotNet.RepresentationModel;
@@ -24,7 +26,7 @@ public sealed partial class DeploymentFilesTests
         Assert.True(File.Exists(Path.Combine(Root, Text(services["kernels"]["docker"]["path"]))));
         // The build argument is an output, so that the image is for the device that was deployed.
         var argument = Text(services["kernels"]["docker"]["buildArgs"][0]);
-        Assert.Contains($"ARG {argument.Split('=')[0]}", Dockerfile());
+        Assert.Contains(Dockerfile(), l => l.StartsWith($"ARG {argument.Split('=')[0]}=", StringComparison.Ordinal));
         var outputs = (await Bicep.TemplateAsync())["outputs"]!.AsObject().Select(o => o.Key);
         Assert.Contains(argument.Split('=')[1].Trim('$', '{', '}'), outputs);
         Assert.Contains("AZURE_CONTAINER_REGISTRY_ENDPOINT", outputs);
@@ -50,11 +52,12 @@ public sealed partial class DeploymentFilesTests
     }
 
     [Fact]
-    public void The_first_admin_gets_the_role_of_that_name()
+    public void The_registration_has_the_roles_that_the_code_knows_and_the_first_admin_gets_that_one()
     {
         var roles = JsonNode.Parse(File.ReadAllText(Path.Combine(Root, "infra", "hooks", "app-roles.json")))!.AsArray();
-        Assert.Equal(3, roles.Select(r => r!["id"]!.GetValue<Guid>()).Distinct().Count());
-        var admin = roles.Single(r => r!["value"]!.GetValue<string>() == "Marketplace.Admin")!["id"]!.GetValue<string>();
+        Assert.Equal(EntraTokens.Roles.Keys.Order(StringComparer.Ordinal), roles.Select(r => r!["value"]!.GetValue<string>()).Order(StringComparer.Ordinal));
+        Assert.Equal(roles.Count, roles.Select(r => r!["id"]!.GetValue<Guid>()).Distinct().Count());
+        var admin = roles.Single(r => r!["value"]!.GetValue<string>() == EntraTokens.Roles.Single(r => r.Value == KeyScope.Admin).Key)!["id"]!.GetValue<string>();
         Assert.Contains($"admin={admin}", File.ReadAllText(Path.Combine(Root, "infra", "hooks", "preprovision.sh")), StringComparison.Ordinal);
     }
 

@@ -120,7 +120,7 @@ public sealed partial class WhatIfTests
         Assert.Contains("containers/content", names);
         Assert.Contains("tables/jobs", names);
         Assert.Equal(["queues/kernel-jobs", "queues/kernel-jobs-poison"], names.Where(n => n.StartsWith("queues/", StringComparison.Ordinal)).Order());
-        Assert.Empty(names.Intersect(["containers/staging", "containers/packages", "tables/keys", "tables/secrets", "tables/uploads"]));
+        Assert.Empty(names.Intersect(["containers/staging", "containers/packages", "tables/identities", "tables/keys", "tables/secrets", "tables/uploads"]));
         Assert.Equal(
             ["Microsoft.ContainerRegistry/registries", "Microsoft.Insights/components"],
             scopes.Except(data).Select(s => string.Join('/', s.Split('/')[^3..^1])).Order());
@@ -171,7 +171,7 @@ public sealed partial class WhatIfTests
     }
 
     private static IEnumerable<JsonNode> Templates(JsonNode template) =>
-        Resources(template).Select(r => r["properties"]?["template"]).OfType<JsonNode>().SelectMany(Templates).Prepend(template);
+        Resources(template).Where(r => r["type"]?.GetValue<string>() == "Microsoft.Resources/deployments").Select(r => r["properties"]!["template"]!).SelectMany(Templates).Prepend(template);
 
     // An object of symbolic names, or a list.
     private static IEnumerable<JsonNode> Resources(JsonNode template) =>

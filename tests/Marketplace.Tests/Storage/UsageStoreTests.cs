@@ -46,13 +46,31 @@ public sealed class UsageStoreTests(AzuriteFixture azurite) : StorageTest(azurit
         Assert.Equal((new Usage(2 * Size, 2, 0), new Usage(Size, 1, 0)), (await UsedAsync("alice"), await UsedAsync("bob")));
 
         // It may still be on its way to its version.
-        Assert.Equal(2, await Storage.Recount.RunAsync(Clock.GetUtcNow(), Ct));
+        Assert.Equal((2, 1), await Storage.Recount.RunAsync(Clock.GetUtcNow(), Ct));
         Assert.Equal((new Usage(2 * Size, 2, 0), new Usage(2 * Size, 1, 0)), (await UsedAsync("alice"), await UsedAsync("bob")));
 
         Clock.Advance(Storage.Options.SweepGrace + TimeSpan.FromMinutes(1));
-        await Storage.Recount.RunAsync(Clock.GetUtcNow(), Ct);
-        await Storage.Recount.RunAsync(Clock.GetUtcNow(), Ct);
+        Assert.Equal((2, 2), await Storage.Recount.RunAsync(Clock.GetUtcNow(), Ct));
+        Assert.Equal((2, 0), await Storage.Recount.RunAsync(Clock.GetUtcNow(), Ct));
         Assert.Equal((new Usage(Size, 1, 0), new Usage(2 * Size, 1, 0)), (await UsedAsync("alice"), await UsedAsync("bob")));
+    }
+
+    [Fact]
+    public async Task An_adapter_that_is_down_counts_until_its_bytes_were_given_up()
+    {
+        await PublishAsync(Request("alice/task", "u1"));
+        await PublishAsync(Request("alice/kept", "u2"));
+        async Task MarkAsync(DateTimeOffset? purgedAt) => await Storage.Adapters.UpdateAsync(
+            (await Storage.Adapters.GetAsync(Id("alice/task"), Ct))! with { Takedown = new TakedownMark([], Spread: true, PurgedAt: purgedAt) }, Ct);
+
+        await MarkAsync(null);
+        Clock.Advance(Storage.Options.SweepGrace + TimeSpan.FromMinutes(1));
+        await Storage.Recount.RunAsync(Clock.GetUtcNow(), Ct);
+        Assert.Equal(new Usage(2 * Size, 2, 0), await UsedAsync("alice"));
+
+        await MarkAsync(Clock.GetUtcNow());
+        await Storage.Recount.RunAsync(Clock.GetUtcNow(), Ct);
+        Assert.Equal(new Usage(Size, 1, 0), await UsedAsync("alice"));
     }
 
     [Fact]
