@@ -15,7 +15,13 @@ internal sealed class KernelConsumer(MarketplaceStorage storage, JobRunner runne
     {
         await storage.CreateAllAsync(stoppingToken);
         logger.LogInformation("Kernels are ready: {Kernel}", KernelIdentity.Of(resources.Device));
-        await storage.Queues.Pump(QueueNames.KernelJobs, (id, ct) => runner.RunAsync(id, RunAsync, ct), logger).RunAsync(stoppingToken);
+        await storage.Queues.Pump(QueueNames.KernelJobs, RunAsync, logger).RunAsync(stoppingToken);
+    }
+
+    private async Task RunAsync(string id, CancellationToken ct)
+    {
+        using var scope = AuditScope.Begin($"queue:{QueueNames.KernelJobs}");
+        await runner.RunAsync(id, RunAsync, ct);
     }
 
     private Task<string> RunAsync(JobRecord job, JobProgressReporter progress, CancellationToken ct) =>

@@ -155,6 +155,30 @@ public sealed class TakedownApiTests(TakedownApiTests.Fixture fixture) : IClassF
         Assert.Equal(200, (await fixture.Bob.SendAsync(HttpMethod.Get, "/adapters/bob/of-loud")).Status);
     });
 
+    [Fact]
+    public Task A_job_that_waits_while_its_input_goes_down_fails_and_can_be_asked_for_again() => stack.RunAsync(async () =>
+    {
+        await fixture.Ann.PublishedAsync("ann/input", StackAdapters.Files(21));
+        var done = await PrivacyWorld.EndedAsync(fixture.Ann, "/subtractions", new SubtractionRequest("ann/input", [new("bob/own")], new OutputRequest("ann/first")));
+        var jobs = stack.Storage.Jobs;
+        var first = (await jobs.GetAsync(done.JobId))!;
+        await stack.Admin.PostAsync<TakedownView>("/adapters/ann/input/takedown", new TakedownRequest("malware"), 200);
+
+        // As if it had been asked for before the takedown, and its message came only now.
+        var request = first.RequestJson.Replace("ann/first", "ann/second", StringComparison.Ordinal);
+        var id = await jobs.ComputeIdAsync(JobKind.Subtraction, request, "test");
+        await jobs.SubmitAsync(first with { Id = id, RequestJson = request, ResultJson = null, FinishedAt = null, ETag = default });
+        await stack.Storage.Queues.SendAsync(QueueNames.FunctionsJobs, id);
+        var failed = await fixture.Ann.EndedAsync(id);
+
+        Assert.Equal(("failed", "input-taken-down"), (failed.Status, failed.Code));
+        Assert.Null(await stack.Storage.Adapters.GetAsync(AdapterId.Parse("ann/second")));
+        Assert.Equal(200, (await stack.Admin.SendAsync(HttpMethod.Delete, "/adapters/ann/input/takedown")).Status);
+        Assert.True((await jobs.SubmitAsync(first with { Id = id, RequestJson = request })).Enqueue);
+        await stack.Storage.Queues.SendAsync(QueueNames.FunctionsJobs, id);
+        await fixture.Ann.EventuallyAsync<JobView>($"/jobs/{id}", j => j.Status == "succeeded");
+    });
+
     private static void AssertGone(StackAnswer answer)
     {
         var problem = answer.Problem(410, "taken-down");
