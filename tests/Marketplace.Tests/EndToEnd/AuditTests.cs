@@ -23,8 +23,11 @@ public sealed class AuditTests(AuditTests.Fixture fixture) : IClassFixture<Audit
     {
         Environment = new Dictionary<string, string>
         {
-            ["Marketplace__SweepSchedule"] = "* * * * * *", ["Marketplace__ReclusterSchedule"] = "*/2 * * * * *", ["Marketplace__RecountSchedule"] = "*/2 * * * * *",
-            ["Marketplace__Entra__TenantId"] = "33333333-3333-3333-3333-333333333333", ["Marketplace__Entra__Audience"] = "api://marketplace",
+            ["Marketplace__SweepSchedule"] = "* * * * * *",
+            ["Marketplace__ReclusterSchedule"] = "*/2 * * * * *",
+            ["Marketplace__RecountSchedule"] = "*/2 * * * * *",
+            ["Marketplace__Entra__TenantId"] = "33333333-3333-3333-3333-333333333333",
+            ["Marketplace__Entra__Audience"] = "api://marketplace",
         },
     })
     {
