@@ -26,8 +26,9 @@ public sealed class AuditTests(AuditTests.Fixture fixture) : IClassFixture<Audit
             ["Marketplace__SweepSchedule"] = "* * * * * *",
             ["Marketplace__ReclusterSchedule"] = "*/2 * * * * *",
             ["Marketplace__RecountSchedule"] = "*/2 * * * * *",
-            ["Marketplace__Entra__TenantId"] = "33333333-3333-3333-3333-333333333333",
-            ["Marketplace__Entra__Audience"] = "api://marketplace",
+            // A tenant whose identities can be bound; nobody comes with a token.
+            ["Marketplace__Entra__TenantId"] = TestIssuer.TenantId,
+            ["Marketplace__Entra__Audience"] = TestIssuer.Audience,
         },
     })
     {
@@ -122,23 +123,6 @@ public sealed class AuditTests(AuditTests.Fixture fixture) : IClassFixture<Audit
                 }
             }
         },
-        ["SetQuota"] = async f =>
-        {
-            Assert.Equal(200, (await f.Stack.Admin.SendAsync(HttpMethod.Put, "/accounts/dora/quota", new SetQuotaRequest(Keys: 3))).Status);
-            return new("set-quota", "dora", Actor: "admin");
-        },
-        ["BindIdentity"] = async f =>
-        {
-            Assert.Equal(200, (await f.Stack.Admin.SendAsync(HttpMethod.Put, $"/accounts/dora/identities/{Guid.NewGuid():D}")).Status);
-            return new("bind-identity", "dora", Actor: "admin");
-        },
-        ["UnbindIdentity"] = async f =>
-        {
-            var route = $"/accounts/dora/identities/{Guid.NewGuid():D}";
-            Assert.Equal(200, (await f.Stack.Admin.SendAsync(HttpMethod.Put, route)).Status);
-            Assert.Equal(204, (await f.Stack.Admin.SendAsync(HttpMethod.Delete, route)).Status);
-            return new("unbind-identity", "dora", Actor: "admin");
-        },
         ["CancelJob"] = async f =>
         {
             var job = await f.Ann.PostAsync<JobView>("/merges", Merge("ann/cancelled"), 202);
@@ -149,6 +133,19 @@ public sealed class AuditTests(AuditTests.Fixture fixture) : IClassFixture<Audit
         {
             var key = await f.Ann.PostAsync<KeyView>("/keys", new CreateKeyRequest("spare"), 201);
             return await DoneAsync(f, HttpMethod.Delete, $"/keys/{key.Id}", null, new("revoke-key", $"ann#{key.Id}"));
+        },
+        ["SetQuota"] = async f =>
+        {
+            Assert.Equal(200, (await f.Stack.Admin.SendAsync(HttpMethod.Put, "/accounts/ann/quota", new SetQuotaRequest(Uploads: 77))).Status);
+            return new("set-quota", "ann", Actor: "admin");
+        },
+        ["BindIdentity"] = f => BoundAsync(f, new Guid(1, 0, 0, new byte[8])),
+        ["UnbindIdentity"] = async f =>
+        {
+            var id = new Guid(2, 0, 0, new byte[8]);
+            await BoundAsync(f, id);
+            Assert.Equal(204, (await f.Stack.Admin.SendAsync(HttpMethod.Delete, $"/accounts/ann/identities/{id}")).Status);
+            return new("unbind-identity", "ann", Actor: "admin");
         },
         ["RegisterBaseModel"] = async f =>
         {
@@ -184,10 +181,20 @@ public sealed class AuditTests(AuditTests.Fixture fixture) : IClassFixture<Audit
             await f.Stack.Storage.Uploads.AddAsync(new UploadRecord(id, AdapterId.Parse("ann/p"), "ann", false, UploadState.Open, [], null, null, now, now.AddHours(1), null, null, null, default));
             return new("sweep", "storage", "timer:Sweep", AuditLog.Service);
         },
-        // The sets of the fixture were published past the API, and so past the charges.
-        ["RecountUsage"] = _ => Task.FromResult(new Left("recount-usage", "accounts", "timer:RecountUsage", AuditLog.Service)),
+        ["RecountUsage"] = async f =>
+        {
+            // Published past the API, so that nobody was charged.
+            await f.Stack.Storage.EvaluationSets.PublishAsync(AdapterId.Parse("ann/uncharged"), TrainedFixture.Set("last"), false, "ann");
+            return new("recount-usage", "accounts", "timer:RecountUsage", AuditLog.Service);
+        },
         ["Recluster"] = _ => Task.FromResult(new Left("recluster", "libraries", "timer:Recluster", AuditLog.Service)),
     };
+
+    private static async Task<Left> BoundAsync(Fixture fixture, Guid id)
+    {
+        Assert.Equal(200, (await fixture.Stack.Admin.SendAsync(HttpMethod.Put, $"/accounts/ann/identities/{id}")).Status);
+        return new("bind-identity", "ann", Actor: "admin");
+    }
 
     public static TheoryData<string> Writers =>
         [.. FunctionTable.Http.Where(f => f.Writes).Select(f => f.Name), .. FunctionTable.Queues.Select(f => f.Name), .. FunctionTable.Timers.Select(f => f.Name)];

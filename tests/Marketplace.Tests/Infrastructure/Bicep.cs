@@ -32,7 +32,9 @@ internal static class Bicep
     private static async Task<Output> RunAsync()
     {
         var tool = Path.Combine(Folder, "Bicep.Tool.csproj");
-        var bicep = (await ProcessAsync(Folder, "dotnet", ["msbuild", tool, "-restore", "-getProperty:BicepPath"])).Trim();
+        // In one step the property is read before what the restore brings.
+        await ProcessAsync(Folder, "dotnet", ["restore", tool, "--verbosity", "quiet"]);
+        var bicep = (await ProcessAsync(Folder, "dotnet", ["msbuild", tool, "-getProperty:BicepPath"])).Trim();
         var sizes = new[] { "dev", "prod" };
         var template = ProcessAsync(Folder, bicep, ["build", "main.bicep", "--stdout"]);
         var resources = sizes.Select(size => SnapshotAsync(bicep, size)).ToList();
