@@ -44,7 +44,7 @@ public sealed class TakedownApiTests(TakedownApiTests.Fixture fixture) : IClassF
         await StoredEvaluations.PutAsync(stack.Storage, "ann/set", Base, await StoredEvaluations.AdapterAsync(stack.Storage, "ann/root"), TrainedFixture.Measured("adapter:copy", "copy"));
         await StoredEvaluations.PutAsync(stack.Storage, "ann/set", Base, await StoredEvaluations.AdapterAsync(stack.Storage, "bob/own"), TrainedFixture.Measured("base", "copy"));
         await stack.Storage.Collections.PutAsync(new CollectionRecord(
-            AdapterId.Parse("bob/both"), false, Base, "genknowsub", DateTimeOffset.UtcNow, "00", 
+            AdapterId.Parse("bob/both"), false, Base, "genknowsub", DateTimeOffset.UtcNow, "00",
             new CollectionJobRequest(CollectionJobRequest.Residuals, Base, new MergeRecipe("genknowsub", []), "bob/both", false, [], [], []).ToJson(),
             [new("root", AdapterId.Parse("ann/root"), new(1, version.Id))]));
         var waiting = await fixture.Ann.StageAsync("ann/root", StackAdapters.Files(3));
