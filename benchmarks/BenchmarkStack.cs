@@ -81,6 +81,7 @@ internal sealed class BenchmarkStack : IAsyncDisposable
         var start = new ProcessStartInfo("dotnet", [assembly]) { RedirectStandardOutput = true, WorkingDirectory = Path.GetDirectoryName(assembly)! };
         start.Environment["Storage__ConnectionString"] = azurite.ConnectionString;
         start.Environment["ASPNETCORE_URLS"] = "http://127.0.0.1:0";
+        start.Environment["Marketplace__Logging__Json"] = "false";
         start.Environment["Logging__LogLevel__ValidateAdapter"] = "Warning";
         start.Environment["TMPDIR"] = folder;
         foreach (var (variable, value) in settings)

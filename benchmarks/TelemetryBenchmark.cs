@@ -129,7 +129,13 @@ internal static class TelemetryBenchmark
         var own = new DirectoryInfo(AppContext.BaseDirectory);
         var assembly = Path.Combine(own.Parent!.Parent!.FullName, "Marketplace.Functions", own.Name, "Marketplace.Functions.dll");
         var start = new ProcessStartInfo("dotnet", [assembly]) { RedirectStandardOutput = true };
-        foreach (var (key, value) in settings.Concat([new("Storage__ConnectionString", connection), new("Storage__Namespace", name), new("ASPNETCORE_URLS", "http://127.0.0.1:0")]))
+        KeyValuePair<string, string>[] common =
+        [
+            new("Storage__ConnectionString", connection), new("Storage__Namespace", name), new("ASPNETCORE_URLS", "http://127.0.0.1:0"), new("Marketplace__Logging__Json", "false"),
+            // One account asks as fast as it can.
+            new("Marketplace__Limits__ReadsPerMinute", "1000000"),
+        ];
+        foreach (var (key, value) in settings.Concat(common))
             start.Environment[key] = value;
         var listening = new TaskCompletionSource<Uri>(TaskCreationOptions.RunContinuationsAsynchronously);
         var process = Process.Start(start)!;

@@ -46,6 +46,8 @@ internal sealed class StackProcess : IAsyncDisposable
         string[] sections = ["Storage__", "Marketplace__", "MARKETPLACE_", "ASPNETCORE_", "Kestrel__", "OTEL_", "APPLICATIONINSIGHTS_"];
         foreach (var inherited in start.Environment.Keys.Where(k => sections.Any(s => k.StartsWith(s, StringComparison.OrdinalIgnoreCase))).ToList())
             start.Environment.Remove(inherited);
+        // In a container the hosts would write JSON, in which an address ends otherwise.
+        start.Environment["Marketplace__Logging__Json"] = "false";
         foreach (var (key, value) in environment)
             start.Environment[key] = value;
         return new StackProcess(name, Process.Start(start)!);
