@@ -53,6 +53,12 @@ internal sealed partial class PartitionMeter : IDisposable
             return;
         }
 
+        if (call.Path == "/$batch")
+        {
+            CountTransaction(call.Text);
+            return;
+        }
+
         if (!call.Path.StartsWith(prefix, StringComparison.Ordinal) || TablePath().Match(call.Path[prefix.Length..]) is not { Success: true } path)
             return;
         var table = path.Groups["table"].Value;
@@ -68,6 +74,26 @@ internal sealed partial class PartitionMeter : IDisposable
 
         (int, int) Add((int Reads, int Writes) sum) => call.Method == "GET" ? (sum.Reads + 1, sum.Writes) : (sum.Reads, sum.Writes + 1);
     }
+
+    // All rows of a transaction are in one partition.
+    private void CountTransaction(string text)
+    {
+        var rows = TransactionRow().Matches(text).Where(r => r.Groups["table"].Value.StartsWith(prefix[1..], StringComparison.Ordinal)).ToList();
+        var key = KeyInAddress().Match(text) is { Success: true } address ? Uri.UnescapeDataString(address.Groups["key"].Value) : KeyInBody().Match(text) is { Success: true } body ? body.Groups["key"].Value : null;
+        if (rows.Count == 0 || key is null)
+            Interlocked.Increment(ref unknown);
+        else
+            uses.AddOrUpdate(new(rows[0].Groups["table"].Value[(prefix.Length - 1)..], key), _ => (0, rows.Count), (_, sum) => (sum.Reads, sum.Writes + rows.Count));
+    }
+
+    [GeneratedRegex(@"(?m)^(POST|PUT|PATCH|MERGE|DELETE) \S*/(?<table>[a-z0-9]+)[(? ]")]
+    private static partial Regex TransactionRow();
+
+    [GeneratedRegex("PartitionKey='(?<key>([^']|'')*)'")]
+    private static partial Regex KeyInAddress();
+
+    [GeneratedRegex("\"PartitionKey\":\"(?<key>[^\"]*)\"")]
+    private static partial Regex KeyInBody();
 
     // A row, a query or an insertion; containers and queues have a dash after the prefix.
     [GeneratedRegex(@"^(?<table>[a-z]+)(\(PartitionKey='(?<key>([^']|'')*)',RowKey='([^']|'')*'\)|\(\))?$")]

@@ -61,7 +61,8 @@ public sealed partial class PartitionShareTests(AzuriteFixture azurite)
     private static void Report(IReadOnlyList<PartitionUse> uses)
     {
         var output = TestContext.Current.TestOutputHelper!;
-        output.WriteLine($"{(double)uses.Sum(u => u.Operations) / Publishes:0.0} operations for each publish, with its polls");
+        // How often a publisher asks for the verdict follows from how long it takes.
+        output.WriteLine($"{(double)uses.Where(u => u.Partition.Table is not ("keys" or "uploads")).Sum(u => u.Operations) / Publishes:0.0} operations for each publish, without keys and polls");
         foreach (var group in uses.GroupBy(u => (Kind: KindOf(u.Partition), u.Partition.Table)).OrderBy(g => g.Key.Kind, StringComparer.Ordinal))
             output.WriteLine($"{group.Key.Kind,-12} {group.Key.Table,-14} {group.Count(),4} partitions, busiest: {group.Max(u => u.Reads)} reads, {group.Max(u => u.Writes)} writes");
     }
@@ -69,13 +70,14 @@ public sealed partial class PartitionShareTests(AzuriteFixture azurite)
     private static string KindOf(TablePartition partition) => partition.Table switch
     {
         "uploads" or "audit" or "contents" or "keys" => "spread",
+        "descendants" => "adapter",
         _ when OfAdapter().IsMatch(partition.Key) => "adapter",
         _ when OfAccount().IsMatch(partition.Key) => "account",
         _ when OfBase().IsMatch(partition.Key) || partition.Key.StartsWith("*|", StringComparison.Ordinal) => "base model",
         _ => "common",
     };
 
-    [GeneratedRegex(@"^owner\d\|a\d$")]
+    [GeneratedRegex(@"^owner\d\|a\d(\||$)")]
     private static partial Regex OfAdapter();
 
     [GeneratedRegex(@"(^|\|)owner\d$")]
