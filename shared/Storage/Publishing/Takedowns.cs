@@ -1,4 +1,5 @@
 using Marketplace.Core;
+using Marketplace.Core.Api;
 
 namespace Marketplace.Storage;
 
@@ -38,7 +39,7 @@ public sealed class Takedowns
             return null;
         await storage.Catalogue.SyncLibraryAsync(adapter.Id, [], ct);
         await storage.Audit.WriteAsync(
-            new AuditEvent(own.At, own.By, "takedown", adapter.Id.ToString(), $"{own.Reason}, descendants: {own.Descendants}{(own.Copies ? ", copies" : "")}"),
+            new AuditEvent(own.At, own.By, "takedown", adapter.Id.ToString(), $"{ApiJson.Name(own.Reason)}, descendants: {ApiJson.Name(own.Descendants)}{(own.Copies ? ", copies" : "")}"),
             $"takedown {Keys.Adapter(adapter.Id)} {own.Reason} {own.Descendants} {own.Copies}", ct);
         await LiftAsync(adapter.Id, own.By, ct);
         var (flagged, down) = await spread.RunAsync(adapter.Id, own, ct);

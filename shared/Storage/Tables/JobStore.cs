@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using Azure.Data.Tables;
+using Marketplace.Core.Api;
 
 namespace Marketplace.Storage;
 
@@ -126,7 +127,7 @@ public sealed class JobStore
         {
             // The job's row keeps what came of it, should the process end here.
             await audit.WriteAsync(
-                new AuditEvent(ended.FinishedAt ?? clock.GetUtcNow(), ended.Owner, Action(status), $"jobs/{job.Id}", errorCode is null ? ended.Kind.ToString() : $"{ended.Kind}: {errorCode}"),
+                new AuditEvent(ended.FinishedAt ?? clock.GetUtcNow(), ended.Owner, Action(status), $"jobs/{job.Id}", errorCode is null ? ApiJson.Name(ended.Kind) : $"{ApiJson.Name(ended.Kind)}: {errorCode}"),
                 $"job {job.Id} {job.Attempt}", ct);
         }
 
