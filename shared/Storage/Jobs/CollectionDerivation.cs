@@ -55,12 +55,15 @@ public sealed class CollectionDerivation(MarketplaceStorage storage, Derivation 
         if (made.Count == 0)
             throw new JobFailureException("not-mergeable", $"None of the {request.Items.Length} could be made. {string.Join(' ', refused.Take(3).Select(r => $"{r.Label}: {Cut(r.Reason, LongReason)}"))}");
 
+        var result = JsonSerializer.Serialize(await ResultAsync(request, made, refused, cancellationToken), ApiJson.Options);
+        // From here on the job succeeds: nobody expects the collection of a job that says it was cancelled.
+        cancellationToken.ThrowIfCancellationRequested();
         await storage.Collections.PutAsync(
             new CollectionRecord(
                 id, request.Private, request.BaseModel, request.MadeBy, time.GetUtcNow(), job.Id, job.RequestJson,
                 [.. made.Select(m => Member(request, m.Item, m.Version)).OrderBy(m => m.Label, StringComparer.Ordinal)]),
-            cancellationToken);
-        return JsonSerializer.Serialize(await ResultAsync(request, made, refused, cancellationToken), ApiJson.Options);
+            CancellationToken.None);
+        return result;
     }
 
     // The label of a residual is its own name: that of its target may be nobody else's business.

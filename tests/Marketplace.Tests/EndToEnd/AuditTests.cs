@@ -52,7 +52,8 @@ public sealed class AuditTests(AuditTests.Fixture fixture) : IClassFixture<Audit
     }
 
     /// <summary>What a function is to leave: action, subject (null for one that a job's or upload's id ends) and with what it was done.</summary>
-    private sealed record Left(string Action, string? Subject, string Via = "key:", string Actor = "ann");
+    // The sweep, which runs every second here, finishes a takedown that it meets half done, and the event then names the sweep.
+    private sealed record Left(string Action, string? Subject, string Via = "key:", string Actor = "ann", bool OrTheSweep = false);
 
     private static Dictionary<string, Func<Fixture, Task<Left>>> Writes { get; } = new()
     {
@@ -66,7 +67,7 @@ public sealed class AuditTests(AuditTests.Fixture fixture) : IClassFixture<Audit
         ["TakeDownAdapter"] = async f =>
         {
             await f.Stack.Admin.PostAsync<TakedownView>("/adapters/ann/gone/takedown", new TakedownRequest("other"), 200);
-            return new("takedown", "ann/gone", Actor: "admin");
+            return new("takedown", "ann/gone", Actor: "admin", OrTheSweep: true);
         },
         ["RestoreAdapter"] = async f =>
         {
@@ -211,7 +212,8 @@ public sealed class AuditTests(AuditTests.Fixture fixture) : IClassFixture<Audit
 
         var query = $"/audit?action={left.Action}&actor={Uri.EscapeDataString(left.Actor)}{(left.Subject is null ? "" : $"&subject={Uri.EscapeDataString(left.Subject)}")}";
         var found = (await stack.Admin.EventuallyAsync<ListResponse<AuditEventView>>(query, list => list.Items.Count > 0)).Items[0];
-        Assert.StartsWith(left.Via, found.Via, StringComparison.Ordinal);
+        if (!(left.OrTheSweep && found.Via == "timer:Sweep"))
+            Assert.StartsWith(left.Via, found.Via, StringComparison.Ordinal);
         if (left.Subject is null)
             Assert.Matches("^(jobs|uploads)/[0-9a-f]{32,64}$", found.Subject);
         Assert.True(found.At > before.AddMinutes(-1));
