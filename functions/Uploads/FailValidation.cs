@@ -19,7 +19,7 @@ public static class FailValidation
             upload with
             {
                 State = UploadState.Failed,
-                FailureCode = "poisoned",
+                FailureCode = UploadRecord.Poisoned,
                 FailureMessage = "Validation failed too often; the operator's log says why. Nothing was published.",
             },
             cancellationToken);

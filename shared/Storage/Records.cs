@@ -119,7 +119,14 @@ public enum UploadKind
 public sealed record UploadRecord(
     string Id, AdapterId Adapter, string Owner, bool Private, UploadState State, ImmutableArray<UploadFileSpec> Files,
     string? ExpectedParent, string? Message, DateTimeOffset CreatedAt, DateTimeOffset ExpiresAt, VersionPointer? Version,
-    string? FailureCode, string? FailureMessage, ETag ETag, UploadKind Kind = UploadKind.Adapter);
+    string? FailureCode, string? FailureMessage, ETag ETag, UploadKind Kind = UploadKind.Adapter)
+{
+    /// <summary>The failure of an upload whose message failed too often.</summary>
+    public const string Poisoned = "poisoned";
+
+    /// <summary>Whether an operator can have it validated again: the files are as good as ever.</summary>
+    public bool CanBeRetried => State == UploadState.Failed && FailureCode == Poisoned;
+}
 
 /// <summary>How far a job is.</summary>
 public enum JobStatus

@@ -47,9 +47,10 @@ public enum DescendantPolicy
 /// <param name="By">The account that did it.</param>
 /// <param name="Descendants">Of one that was meant: what becomes of its descendants.</param>
 /// <param name="Copies">Of one that was meant: whether all adapters with the same weights go down with it.</param>
+/// <param name="Via">Of one that was meant: how it was ordered, for the audit, whoever finishes it.</param>
 public sealed record TakedownCause(
     AdapterId? Root, bool Copy, TakedownReason Reason, string? Message, DateTimeOffset At, string By,
-    DescendantPolicy Descendants = DescendantPolicy.Keep, bool Copies = false)
+    DescendantPolicy Descendants = DescendantPolicy.Keep, bool Copies = false, string? Via = null)
 {
     /// <summary>Whether this takedown, of a root, takes others down: its copies, or its descendants.</summary>
     public bool Covers(bool copy) => copy ? Copies : Descendants == DescendantPolicy.TakeDown;

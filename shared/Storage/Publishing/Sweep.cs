@@ -71,7 +71,7 @@ public sealed class Sweep
             if (!seen.Add(file.UploadId))
                 continue;
             var upload = await storage.Uploads.GetAsync(file.UploadId, ct);
-            if (upload is null ? file.LastWritten < before : upload.State is not (UploadState.Open or UploadState.Queued))
+            if (upload is null or { CanBeRetried: true } ? file.LastWritten < before : upload.State is not (UploadState.Open or UploadState.Queued))
                 deleted += await storage.Staging.DeleteUploadAsync(file.UploadId, ct);
         }
         return deleted;

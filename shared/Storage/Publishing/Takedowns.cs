@@ -22,7 +22,8 @@ public sealed class Takedowns
         {
             var (own, others) = (adapter.Takedown?.Own, adapter.Takedown?.Causes.Where(c => c.Root is not null) ?? []);
             var cause = new TakedownCause(
-                null, false, order.Reason, order.Message, own?.At ?? storage.Clock.GetUtcNow(), own?.By ?? order.By, order.Descendants, order.Copies);
+                null, false, order.Reason, order.Message, own?.At ?? storage.Clock.GetUtcNow(), own?.By ?? order.By, order.Descendants, order.Copies,
+                own is null ? AuditScope.Current?.Via : own.Via);
             await storage.TakedownIndex.AddAsync(adapter.Id, ct);
             var mark = new TakedownMark([cause, .. others], Spread: false, PurgedAt: adapter.Takedown?.PurgedAt);
             if (await storage.Adapters.UpdateAsync(adapter with { Takedown = mark }, ct) == UpdateResult.Updated)
@@ -39,7 +40,7 @@ public sealed class Takedowns
             return null;
         await storage.Catalogue.SyncLibraryAsync(adapter.Id, [], ct);
         await storage.Audit.WriteAsync(
-            new AuditEvent(own.At, own.By, "takedown", adapter.Id.ToString(), $"{ApiJson.Name(own.Reason)}, descendants: {ApiJson.Name(own.Descendants)}{(own.Copies ? ", copies" : "")}"),
+            new AuditEvent(own.At, own.By, "takedown", adapter.Id.ToString(), $"{ApiJson.Name(own.Reason)}, descendants: {ApiJson.Name(own.Descendants)}{(own.Copies ? ", copies" : "")}", own.Via),
             $"takedown {Keys.Adapter(adapter.Id)} {own.Reason} {own.Descendants} {own.Copies}", ct);
         await LiftAsync(adapter.Id, own.By, ct);
         var (flagged, down) = await spread.RunAsync(adapter.Id, own, ct);
@@ -52,10 +53,12 @@ public sealed class Takedowns
     /// </summary>
     public async Task<RestoreOutcome> RestoreAsync(AdapterId id, string by, CancellationToken ct = default)
     {
+        TakedownCause undone;
         while (true)
         {
-            if (await storage.Adapters.GetAsync(id, ct) is not { Takedown: { Own: not null } mark } adapter)
+            if (await storage.Adapters.GetAsync(id, ct) is not { Takedown: { Own: { } own } mark } adapter)
                 return new RestoreOutcome.NotTakenDown();
+            undone = own;
             if (mark.PurgedAt is not null)
                 return new RestoreOutcome.Purged();
             if (mark.Restoring || await storage.Adapters.UpdateAsync(adapter with { Takedown = mark with { Restoring = true } }, ct) == UpdateResult.Updated)
@@ -68,8 +71,7 @@ public sealed class Takedowns
             if (!mark.Restoring)
                 return new RestoreOutcome.Superseded();
             // The event comes before the write after which nobody would know that it is missing.
-            await storage.Audit.WriteAsync(
-                new AuditEvent(storage.Clock.GetUtcNow(), by, "restore", adapter.Id.ToString(), $"taken down {own.At:O}"), ct: ct);
+            await WriteRestoredAsync(adapter.Id, by, own, ct);
             var restored = adapter with { Takedown = Without(mark, null) };
             if (restored.Takedown is null)
                 await storage.Catalogue.ReturnAsync(restored, ct);
@@ -79,7 +81,11 @@ public sealed class Takedowns
             return new RestoreOutcome.Restored(restored, with);
         }
 
-        return new RestoreOutcome.NotTakenDown(); // another request was quicker
+        // Another, such as the sweep, was quicker: what was asked for is so all the same.
+        if (await storage.Adapters.GetAsync(id, ct) is not { } back)
+            return new RestoreOutcome.NotTakenDown();
+        await WriteRestoredAsync(back.Id, by, undone, ct);
+        return new RestoreOutcome.Restored(back, with);
     }
 
     /// <summary>What was taken down among the ancestors of an adapter's versions, by number, as far as it shows at them.</summary>
@@ -153,6 +159,9 @@ public sealed class Takedowns
     /// <summary>The mark without the cause of a root, or the adapter's own; null if no cause is left.</summary>
     internal static TakedownMark? Without(TakedownMark mark, AdapterId? root) =>
         mark.Causes.RemoveAll(c => c.Root == root) is { IsEmpty: false } left ? mark with { Causes = left, Restoring = false } : null;
+
+    private Task WriteRestoredAsync(AdapterId id, string by, TakedownCause undone, CancellationToken ct) => storage.Audit.WriteAsync(
+        new AuditEvent(storage.Clock.GetUtcNow(), by, "restore", id.ToString(), $"taken down {undone.At:O}"), ct: ct);
 
     // Unless it was changed meanwhile: then what has to follow is another thing.
     private async Task<AdapterRecord?> SpreadAsync(AdapterId id, TakedownCause done, CancellationToken ct)

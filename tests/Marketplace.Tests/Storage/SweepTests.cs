@@ -131,6 +131,17 @@ public sealed class SweepTests(AzuriteFixture azurite) : StorageTest(azurite)
     }
 
     [Fact]
+    public async Task Files_of_an_upload_that_can_be_validated_again_stay_for_the_grace_period()
+    {
+        var upload = await UploadAsync(UploadState.Queued);
+        await Storage.Uploads.UpdateAsync(
+            (await Storage.Uploads.GetAsync(upload, Ct))! with { State = UploadState.Failed, FailureCode = UploadRecord.Poisoned }, Ct);
+
+        Assert.Equal(0, (await SweepAsync(TimeSpan.Zero)).StagedFiles);
+        Assert.Equal(1, (await SweepAsync(TimeSpan.FromDays(3))).StagedFiles);
+    }
+
+    [Fact]
     public async Task Files_of_an_upload_in_validation_stay_and_its_validation_is_asked_for_again()
     {
         var upload = await UploadAsync(UploadState.Queued);
