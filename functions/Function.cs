@@ -23,7 +23,7 @@ public enum RequestCost
 /// <summary>A function behind a route.</summary>
 /// <param name="Name">Unique.</param>
 /// <param name="Method">HTTP method.</param>
-/// <param name="Route">Route pattern below <see cref="FunctionTable.RoutePrefix"/>.</param>
+/// <param name="Route">Route pattern below <see cref="FunctionTable.RoutePrefix"/>; of the Hub's protocol, from the root.</param>
 /// <param name="Access">The least scope a caller needs, with an account; null lets anonymous callers in.</param>
 /// <param name="Handler">An endpoint delegate.</param>
 /// <param name="Summary">One line for the OpenAPI document.</param>
@@ -35,6 +35,21 @@ public sealed record HttpFunction(string Name, string Method, string Route, KeyS
 
     /// <summary>A query parameter with which a request is expensive.</summary>
     public string? ExpensiveWith { get; init; }
+
+    /// <summary>Whether it speaks the Hub's protocol: its routes begin at the root, and it refuses in the Hub's words.</summary>
+    public bool Hub { get; init; }
+
+    /// <summary>Whether it answers HEAD as it does GET.</summary>
+    public bool AlsoHead { get; init; }
+
+    /// <summary>Reads the most bytes of a body from the options, where they are not those of the API.</summary>
+    public Func<MarketplaceOptions, long>? MaxBody { get; init; }
+
+    /// <summary>The whole route pattern.</summary>
+    public string Pattern => Hub ? Route : FunctionTable.RoutePrefix + Route;
+
+    /// <summary>Every method it answers.</summary>
+    public IReadOnlyList<string> Methods => AlsoHead ? [Method, HttpMethods.Head] : [Method];
 
     /// <summary>Whether it may change something.</summary>
     public bool Writes => Method != HttpMethods.Get && !ReadsOnly;

@@ -7,6 +7,7 @@ using Marketplace.Functions.Collections;
 using Marketplace.Functions.Compositions;
 using Marketplace.Functions.Evaluations;
 using Marketplace.Functions.EvaluationSets;
+using Marketplace.Functions.Hub;
 using Marketplace.Functions.Jobs;
 using Marketplace.Functions.Libraries;
 using Marketplace.Functions.Maintenance;
@@ -124,6 +125,17 @@ public static class FunctionTable
         new("ConfirmAlias", "POST", "/base-models/aliases", Publish, ConfirmAlias.Handle, "Confirm what a spelling stands for"),
         new("AllocateSubspaces", "POST", "/base-models/subspaces", Publish, AllocateSubspaces.Handle, "Reserve orthogonal input subspaces for training"),
     ];
+
+    /// <summary>The Hub's protocol, for the clients that people already have (docs/hub.md).</summary>
+    public static IReadOnlyList<HttpFunction> Hub { get; } =
+    [
+        new("HubWhoAmI", "GET", "/api/whoami-v2", Read, HubWhoAmI.Handle, "Who the token belongs to") { Hub = true },
+        new("HubGetModel", "GET", "/api/models/{owner}/{name}", Anyone, GetModel.Handle, "A repository at main") { Hub = true },
+        new("HubGetRevision", "GET", "/api/models/{owner}/{name}/revision/{revision}", Anyone, GetModel.HandleRevision, "A repository at a revision") { Hub = true },
+    ];
+
+    /// <summary>Everything behind a route.</summary>
+    public static IEnumerable<HttpFunction> Routed => Http.Concat(Hub);
 
     public static IReadOnlyList<QueueFunction> Queues { get; } =
     [

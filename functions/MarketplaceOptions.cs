@@ -85,4 +85,22 @@ public sealed class MarketplaceOptions
 
     /// <summary>How long one connection to a job's events is kept; front ends of the platform cut at 230 s.</summary>
     public TimeSpan EventStreamLifetime { get; init; } = TimeSpan.FromSeconds(200);
+
+    /// <summary>Bytes a file sent inside a commit of the Hub's protocol may have; see docs/hub.md for who sends how much this way.</summary>
+    [Range(1 << 20, 1L << 30)]
+    public long HubInlineBytes { get; init; } = 256L << 20;
+
+    /// <summary>Bytes of all files of a commit up to which it is validated while its client waits; larger ones go through the queue.</summary>
+    [Range(0, long.MaxValue)]
+    public long HubValidatedBytes { get; init; } = 64L << 20;
+
+    /// <summary>How long a commit waits for the verdict of a validation from the queue, and for the commit before it.</summary>
+    public TimeSpan HubCommitWait { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>Bytes up to which a file is sent by the service itself and not by storage.</summary>
+    [Range(0, 64 << 20)]
+    public int HubStreamedBytes { get; init; } = 256 << 10;
+
+    /// <summary>Bytes that a body with a commit may have: base64 takes four bytes for three.</summary>
+    internal long HubCommitBytes => (HubInlineBytes / 3 * 4) + (64L << 20);
 }

@@ -31,7 +31,7 @@ public static class ListAdapters
             Owner = owner,
             BaseModel = baseModel,
             Text = q,
-            Tag = tag,
+            Tags = tag is null ? [] : [tag],
             IncludeUnlisted = unlisted == "true",
             IncludeTakenDown = takenDown == "true",
             After = continuation,

@@ -37,8 +37,8 @@ public static class FunctionBindings
     /// <summary>All functions, for queues within <paramref name="storage"/>'s namespace and schedules from <paramref name="options"/>.</summary>
     public static IEnumerable<BoundFunction> All(MarketplaceStorage storage, MarketplaceOptions options)
     {
-        foreach (var function in FunctionTable.Http)
-            yield return Http(function.Name, [function.Method], FunctionTable.RoutePrefix + function.Route);
+        foreach (var function in FunctionTable.Routed)
+            yield return Http(function.Name, [.. function.Methods], function.Pattern);
         yield return Http("OpenApi", ["GET"], StandaloneHost.OpenApiRoute);
         yield return Http(Unrouted, EveryMethod, "{*path}");
         foreach (var function in FunctionTable.Queues)

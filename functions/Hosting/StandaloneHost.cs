@@ -2,6 +2,7 @@ using Marketplace.Core.Api;
 using Marketplace.Functions.BaseModels;
 using Marketplace.Functions.Clusterings;
 using Marketplace.Functions.Http;
+using Marketplace.Functions.Hub;
 using Marketplace.Functions.Jobs;
 using Marketplace.Functions.Routers;
 using Marketplace.Functions.Subtractions;
@@ -50,6 +51,7 @@ public static class StandaloneHost
         services.AddCallers(configuration);
         services.AddJobs();
         services.AddSingleton<JobRequests>();
+        services.AddSingleton<HubRepositories>();
         services.AddSingleton<CopyDetection>();
         services.AddSingleton<UploadValidation>();
         services.AddSingleton<BaseModelValidation>();
@@ -70,6 +72,7 @@ public static class StandaloneHost
     {
         app.UseMiddleware<ProblemMiddleware>();
         app.UseRouting();
+        app.UseMiddleware<BodyLimits>();
         app.UseMiddleware<Authentication>();
         app.UseMiddleware<Auditing>();
         app.UseEndpoints(MapTable);
@@ -78,10 +81,11 @@ public static class StandaloneHost
     private static void MapTable(IEndpointRouteBuilder endpoints)
     {
         endpoints.MapOpenApi(OpenApiRoute);
-        foreach (var function in FunctionTable.Http)
+        foreach (var function in FunctionTable.Routed)
         {
-            endpoints.MapMethods(FunctionTable.RoutePrefix + function.Route, [function.Method], function.Handler)
-                .WithName(function.Name).WithSummary(function.Summary).WithMetadata(function);
+            var endpoint = endpoints.MapMethods(function.Pattern, function.Methods, function.Handler).WithName(function.Name).WithSummary(function.Summary).WithMetadata(function);
+            if (function.Hub)
+                endpoint.ExcludeFromDescription();
         }
     }
 }

@@ -41,6 +41,7 @@ public sealed class MarketplaceStorage
         Tags = new TagStore(Named("tags"));
         Versions = new VersionStore(Named("versions"), Adapters, Tags);
         Uploads = new UploadStore(Named("uploads"), Usage);
+        Repositories = new RepositoryStore(Named("repositories"));
         var baseModels = Named("basemodels");
         BaseModels = new BaseModelStore(baseModels, Clock);
         Registrations = new RegistrationStore(baseModels);
@@ -100,6 +101,9 @@ public sealed class MarketplaceStorage
 
     /// <summary>Uploads.</summary>
     public UploadStore Uploads { get; }
+
+    /// <summary>What the Hub's protocol knows of adapters beyond their versions.</summary>
+    public RepositoryStore Repositories { get; }
 
     /// <summary>Uses of bytes.</summary>
     public ContentIndex ContentIndex { get; }

@@ -32,7 +32,14 @@ public sealed record VersionPointer(int Number, string Id);
 /// <summary>What lists show of an adapter's main version.</summary>
 public sealed record AdapterSummary(
     int Rank, int Modules, string Dtype, long SizeBytes, ImmutableArray<string> Warnings, string? License,
-    ImmutableArray<string> Tags, string? DerivedBy);
+    ImmutableArray<string> Tags, string? DerivedBy, CardSummary? Card = null);
+
+/// <summary>What a model card says beyond licence and tags.</summary>
+/// <param name="Languages">Languages, as codes.</param>
+/// <param name="Datasets">Datasets it was trained on.</param>
+/// <param name="PipelineTag">The task, in the Hub's words.</param>
+/// <param name="BaseModels">Base models, as the card spells them.</param>
+public sealed record CardSummary(ImmutableArray<string> Languages, ImmutableArray<string> Datasets, string? PipelineTag, ImmutableArray<string> BaseModels);
 
 /// <summary>An adapter: its name, who may see it, and the version that <c>main</c> points to.</summary>
 /// <param name="Id">The name as first spelled.</param>

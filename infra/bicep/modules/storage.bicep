@@ -41,6 +41,7 @@ var tables = [
   'keys'
   'libraries'
   'publishers'
+  'repositories'
   'secrets'
   'snapshots'
   'subspaces'
@@ -51,9 +52,9 @@ var tables = [
   'versions'
 ]
 
-@description('Tables that concern the API alone: keys as digests, who is bound to which account, what ids of jobs are made with, open uploads.')
+@description('Tables that concern the API alone: keys as digests, who is bound to which account, what was committed and is no version yet, what ids of jobs are made with, open uploads.')
 @export()
-var tablesOfTheApi = ['identities', 'keys', 'secrets', 'uploads']
+var tablesOfTheApi = ['identities', 'keys', 'repositories', 'secrets', 'uploads']
 
 @description('Container that deployments of the function app are put in.')
 @export()

@@ -27,8 +27,11 @@ public sealed record PublishRequest
     /// <summary>The files.</summary>
     public required ImmutableArray<PublishFile> Files { get; init; }
 
-    /// <summary>The id that the main version must have for this one to follow it; null to follow whatever is there.</summary>
+    /// <summary>The id that the main version must have for this one to follow it, or <see cref="NoParent"/>; null to follow whatever is there.</summary>
     public string? ExpectedParent { get; init; }
+
+    /// <summary>Stands for the parent of a first version, where there must be none.</summary>
+    public const string NoParent = "0000000000000000000000000000000000000000";
 
     /// <summary>What the publisher says about the version.</summary>
     public string? Message { get; init; }

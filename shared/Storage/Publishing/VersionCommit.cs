@@ -34,7 +34,7 @@ public sealed class VersionCommit
             var head = await storage.Versions.NewestAsync(request.Adapter, ct);
             if (await storage.Versions.FindByUploadAsync(request.Adapter, request.IdempotencyKey, ct) is { } present)
                 return new PublishOutcome.Published(await CompleteAsync(present, ct));
-            if (request.ExpectedParent is not null && request.ExpectedParent != head?.Id)
+            if (request.ExpectedParent is not null && request.ExpectedParent != (head?.Id ?? PublishRequest.NoParent))
                 return new PublishOutcome.ParentConflict(head is null ? null : new VersionPointer(head.Number, head.Id));
 
             var version = Compose(request, owner, head);

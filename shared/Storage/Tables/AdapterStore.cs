@@ -21,8 +21,8 @@ public sealed record AdapterQuery
     /// <summary>Words that must all occur in the name or the base model's spelling.</summary>
     public string? Text { get; init; }
 
-    /// <summary>A tag that the main version must have.</summary>
-    public string? Tag { get; init; }
+    /// <summary>Tags that the adapter must have, all of them, as <see cref="AdapterTags"/> gives them.</summary>
+    public ImmutableArray<string> Tags { get; init; } = [];
 
     /// <summary>Whether the caller's own unlisted adapters appear; an administrator's query shows everybody's.</summary>
     public bool IncludeUnlisted { get; init; }
@@ -143,13 +143,13 @@ public sealed class AdapterStore
         (query.BaseModel is null || (adapter.BaseModel is { } model && Keys.Model(model) == Keys.Model(query.BaseModel)))
         && (query.Owner is null || string.Equals(adapter.Id.Owner, query.Owner, StringComparison.OrdinalIgnoreCase))
         && (adapter.Listed || (query.IncludeUnlisted && (query.Caller.IsAdmin || query.Caller.Is(adapter.Id.Owner))))
-        && (query.Tag is null || (adapter.Summary?.Tags.Contains(query.Tag, StringComparer.OrdinalIgnoreCase) ?? false))
+        && (query.Tags.IsEmpty || AdapterTags.Of(adapter) is var tags && query.Tags.All(tags.Contains))
         && Words(query.Text).All(word => $"{adapter.Id} {adapter.BaseModelName}".Contains(word, StringComparison.OrdinalIgnoreCase));
 
     private static string[] Words(string? text) => text?.Split(' ', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
 
     private static int PageSize(AdapterQuery query) =>
-        query.Text is null && query.Tag is null ? Math.Min(query.Limit + 1, MaxScanned) : MaxScanned;
+        query.Text is null && query.Tags.IsEmpty ? Math.Min(query.Limit + 1, MaxScanned) : MaxScanned;
 
     private static TableEntity Write(AdapterRecord adapter)
     {

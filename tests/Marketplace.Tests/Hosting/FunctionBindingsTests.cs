@@ -27,7 +27,7 @@ public sealed partial class FunctionBindingsTests : IAsyncDisposable
     [Fact]
     public void Every_row_of_the_table_is_a_function_and_two_more_answer_for_the_rest()
     {
-        Function[] table = [.. FunctionTable.Http, .. FunctionTable.Queues, .. FunctionTable.Timers];
+        Function[] table = [.. FunctionTable.Routed, .. FunctionTable.Queues, .. FunctionTable.Timers];
         Assert.Equal([.. table.Select(f => f.Name), "OpenApi", FunctionBindings.Unrouted], functions.Select(f => f.Name), EqualAsSets);
         Assert.Equal(functions.Count, functions.DistinctBy(f => f.Name, StringComparer.OrdinalIgnoreCase).Count());
         Assert.All(functions, f => Assert.Matches(NameRule(), f.Name));
@@ -37,12 +37,12 @@ public sealed partial class FunctionBindingsTests : IAsyncDisposable
     [Fact]
     public void Http_functions_have_the_method_and_route_of_their_row_in_the_hosts_words()
     {
-        foreach (var row in FunctionTable.Http)
+        foreach (var row in FunctionTable.Routed)
         {
             var trigger = Trigger(row.Name);
             Assert.Equal("httpTrigger", (string?)trigger["type"]);
-            Assert.Equal([row.Method.ToLowerInvariant()], Methods(trigger));
-            Assert.Equal((FunctionTable.RoutePrefix + row.Route).TrimStart('/').Replace("**", "*", StringComparison.Ordinal), (string?)trigger["route"]);
+            Assert.Equal(row.Methods.Select(m => m.ToLowerInvariant()), Methods(trigger));
+            Assert.Equal(row.Pattern.TrimStart('/').Replace("**", "*", StringComparison.Ordinal), (string?)trigger["route"]);
         }
 
         foreach (var function in functions.Where(f => f.Trigger is FunctionTrigger.Http))
@@ -76,7 +76,7 @@ public sealed partial class FunctionBindingsTests : IAsyncDisposable
     {
         var own = Router(((IEndpointRouteBuilder)app).DataSources.SelectMany(source => source.Endpoints));
         var worker = Router(functions.Where(f => f.Trigger is FunctionTrigger.Http).Select(AsTheWorkerMapsIt));
-        string[] paths = [.. FunctionTable.Http.Select(f => FunctionTable.RoutePrefix + Parameter().Replace(f.Route, m => m.Value.StartsWith("{*", StringComparison.Ordinal) ? "a/b.c" : "x1")), "/api/v1", "/api/v1/nothing", "/"];
+        string[] paths = [.. FunctionTable.Routed.Select(f => Parameter().Replace(f.Pattern, m => m.Value.StartsWith("{*", StringComparison.Ordinal) ? "a/b.c" : "x1")), "/api/v1", "/api/v1/nothing", "/"];
         var reached = new HashSet<string>();
         foreach (var path in paths)
         {
@@ -90,7 +90,7 @@ public sealed partial class FunctionBindingsTests : IAsyncDisposable
             }
         }
 
-        Assert.Equal([.. FunctionTable.Http.Select(f => f.Name), FunctionBindings.Unrouted], reached, EqualAsSets);
+        Assert.Equal([.. FunctionTable.Routed.Select(f => f.Name), FunctionBindings.Unrouted], reached, EqualAsSets);
         Assert.Equal("OpenApi", AsTheHostRoutes("get", "/openapi/v1.json"));
         Assert.NotNull(await own("get", "/openapi/v1.json"));
     }

@@ -113,7 +113,7 @@ public sealed class AdapterListTests(AzuriteFixture azurite) : StorageTest(azuri
         Assert.Equal(["alice/french-legal", "bob/legal-english"], (await WalkAsync(new AdapterQuery { Text = "LEGAL" })).Names);
         Assert.Equal(["alice/french-legal"], (await WalkAsync(new AdapterQuery { Text = "legal  alice" })).Names);
         Assert.Equal(["bob/legal-english"], (await WalkAsync(new AdapterQuery { Text = "org/other" })).Names);
-        Assert.Equal(["alice/french-legal", "bob/legal-english"], (await WalkAsync(new AdapterQuery { Tag = "legal" })).Names);
+        Assert.Equal(["alice/french-legal", "bob/legal-english"], (await WalkAsync(new AdapterQuery { Tags = ["legal"] })).Names);
         Assert.Equal(["alice/french-poems"], (await WalkAsync(new AdapterQuery { BaseModel = "org/base", Owner = "alice", Text = "poems" })).Names);
         Assert.Empty((await WalkAsync(new AdapterQuery { Owner = "' or Private eq true or PartitionKey eq '" })).Names);
     }

@@ -51,9 +51,13 @@ internal sealed class StackApi : IDisposable
     public string? Key { get; }
 
     /// <summary>Sends a request below <c>/api/v1</c>; a body that is content goes as it is, others as JSON.</summary>
-    public async Task<StackAnswer> SendAsync(HttpMethod method, string route, object? body = null, params (string Name, string Value)[] headers)
+    public Task<StackAnswer> SendAsync(HttpMethod method, string route, object? body = null, params (string Name, string Value)[] headers) =>
+        AtAsync(method, "/api/v1" + route, body, headers);
+
+    /// <summary>Sends a request to a path from the root, as the Hub's clients do.</summary>
+    public async Task<StackAnswer> AtAsync(HttpMethod method, string path, object? body = null, params (string Name, string Value)[] headers)
     {
-        using var request = new HttpRequestMessage(method, "/api/v1" + route);
+        using var request = new HttpRequestMessage(method, path);
         request.Content = body switch
         {
             null => null,
