@@ -13,12 +13,12 @@ internal static class StackAdapters
     private const int Width = 8;
 
     /// <summary>The files of an adapter.</summary>
-    public static Dictionary<string, byte[]> Files(int seed, string baseModel = BaseModel, string? card = null)
+    public static Dictionary<string, byte[]> Files(int seed, string baseModel = BaseModel, string? card = null, int rank = Rank, int width = Width)
     {
         var files = new Dictionary<string, byte[]>
         {
-            ["adapter_config.json"] = Config(baseModel),
-            ["adapter_model.safetensors"] = Weights(seed),
+            ["adapter_config.json"] = Config(baseModel, rank),
+            ["adapter_model.safetensors"] = Weights(seed, rank, width),
         };
         if (card is not null)
             files["README.md"] = Encoding.UTF8.GetBytes($"# {card}\n");
@@ -35,14 +35,14 @@ internal static class StackAdapters
         task_type = "CAUSAL_LM",
     });
 
-    private static byte[] Weights(int seed)
+    private static byte[] Weights(int seed, int rank, int width)
     {
         var random = new Random(seed);
         var tensors = new List<TensorSource>();
         foreach (var module in new[] { "layers.0.self_attn.q_proj", "layers.0.self_attn.v_proj", "layers.1.self_attn.q_proj", "layers.1.self_attn.v_proj" })
         {
-            tensors.Add(Tensor($"base_model.model.model.{module}.lora_A.weight", Rank, Width));
-            tensors.Add(Tensor($"base_model.model.model.{module}.lora_B.weight", Width, Rank));
+            tensors.Add(Tensor($"base_model.model.model.{module}.lora_A.weight", rank, width));
+            tensors.Add(Tensor($"base_model.model.model.{module}.lora_B.weight", width, rank));
         }
 
         using var stream = new MemoryStream();
