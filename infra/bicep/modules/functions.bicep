@@ -68,6 +68,11 @@ param reclusterSchedule string = '0 0 3 * * *'
 @minValue(1)
 param maxFileBytes int = 536870912
 
+@description('Bytes a file sent inside a commit of the Hub\'s protocol may have.')
+@minValue(1048576)
+@maxValue(104857600)
+param hubInlineBytes int = 104857600
+
 @description('Bytes of published files that an instance keeps in its temporary storage.')
 @minValue(0)
 param cacheBytes int = 134217728
@@ -176,6 +181,9 @@ resource app 'Microsoft.Web/sites@2024-04-01' = {
       // The platform's front end writes the client's address into X-Forwarded-For; without this all anonymous callers would count as one.
       Marketplace__Limits__TrustedProxies: '1'
       Marketplace__MaxFileBytes: string(maxFileBytes)
+      // Commits of Hub clients carry files in base64, and a request may have 210 MB; the host's own limit is half of that.
+      Marketplace__HubInlineBytes: string(hubInlineBytes)
+      FUNCTIONS_REQUEST_BODY_SIZE_LIMIT: '210000000'
       Marketplace__SweepSchedule: sweepSchedule
       Marketplace__ReclusterSchedule: reclusterSchedule
     }

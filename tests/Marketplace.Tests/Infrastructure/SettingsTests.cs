@@ -60,6 +60,18 @@ public sealed partial class SettingsTests
     [Theory]
     [InlineData("dev")]
     [InlineData("prod")]
+    public async Task The_largest_commit_fits_into_the_largest_request(string size)
+    {
+        var functions = FunctionsSettings(await Bicep.ResourcesAsync(size));
+        var limit = long.Parse(functions["FUNCTIONS_REQUEST_BODY_SIZE_LIMIT"], CultureInfo.InvariantCulture);
+        var options = new MarketplaceOptions { HubInlineBytes = long.Parse(functions["Marketplace__HubInlineBytes"], CultureInfo.InvariantCulture) };
+        Assert.InRange(options.HubCommitBytes, options.HubInlineBytes, limit);
+        Assert.True(limit <= 210_000_000, "The platform takes no larger requests.");
+    }
+
+    [Theory]
+    [InlineData("dev")]
+    [InlineData("prod")]
     public async Task No_setting_is_a_connection_string_or_a_key(string size)
     {
         var all = FunctionsSettings(await Bicep.ResourcesAsync(size)).Concat(KernelsSettings(await Bicep.ResourcesAsync(size))).ToList();
