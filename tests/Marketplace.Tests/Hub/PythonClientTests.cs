@@ -102,6 +102,23 @@ public sealed class PythonClientTests(HubClientTests.Fixture fixture) : HubClien
         Assert.NotEqual((string)local["digest"]!, (string)smaller["digest"]!);
     });
 
+    [Fact]
+    public Task Peft_pushes_what_it_has_in_memory_and_servers_find_what_they_load() => Stack.RunAsync(async () =>
+    {
+        await using var client = await ClientAsync(Owner);
+        string Sample(string name) => Path.Combine(Fixtures.Repository, "samples", name);
+        var name = Name("pushed");
+        await client.CallAsync("push", new { @base = Sample("base"), folder = Sample("library/sort"), name });
+        var local = await client.CallAsync("generate", new { @base = Sample("base"), adapter = Sample("library/sort") });
+        var remote = await client.CallAsync("generate", new { @base = Sample("base"), adapter = name });
+        Assert.Equal((string)local["digest"]!, (string)remote["digest"]!);
+
+        var version = await Owner.GetAsync<VersionView>($"/adapters/{name}/versions/main");
+        var loaded = (await client.CallAsync("servingFiles", new { name }))["files"]!.AsObject();
+        Assert.Equal(["adapter_config.json", "adapter_model.safetensors"], loaded.Select(f => f.Key).Order(StringComparer.Ordinal));
+        Assert.All(loaded, f => Assert.Equal(version.Files.Single(v => v.Path == f.Key).Sha256, (string)f.Value!));
+    });
+
     private async Task<string> HfAsync(params string[] arguments)
     {
         const string Start = "from huggingface_hub.cli.hf import main; main()";

@@ -118,10 +118,26 @@ def generate(base, adapter, subfolder=None, revision=None):
     return {"change": float((after - before).abs().max()), "digest": hashlib.sha256(after.numpy().tobytes()).hexdigest()}
 
 
+def push(base, folder, name):
+    """Publishes an adapter from memory, as at the end of a training."""
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    made = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base), folder).push_to_hub(name)
+    return {"commit": made.oid}
+
+
+def serving_files(name):
+    """What LoRAX and TGI load: the root's safetensors from the listing, and the configuration."""
+    siblings = [s.rfilename for s in api.model_info(name).siblings]
+    names = [s for s in siblings if s.endswith(".safetensors") and "/" not in s] + ["adapter_config.json"]
+    return {"files": {n: hashlib.sha256(open(hf_hub_download(name, n), "rb").read()).hexdigest() for n in names}}
+
+
 OPERATIONS = {
     "whoami": whoami, "createRepo": create_repo, "deleteRepo": delete_repo, "commit": commit, "uploadFolder": upload_folder, "deleteFiles": delete_files, "list": listing,
     "info": info, "models": models, "download": download, "fileExists": file_exists, "repoExists": repo_exists, "commits": commits, "refs": refs, "tag": tag, "untag": untag,
-    "visibility": visibility, "snapshot": snapshot, "generate": generate,
+    "visibility": visibility, "snapshot": snapshot, "generate": generate, "push": push, "servingFiles": serving_files,
 }
 
 answers = os.fdopen(os.dup(1), "w")
