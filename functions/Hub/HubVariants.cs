@@ -73,6 +73,6 @@ public sealed partial class HubVariants(MarketplaceStorage storage, RankedExport
         Title = variant.Name == "serving" ? $"Version {version.Number} as servers load it" : $"Version {version.Number} truncated to rank {variant.Name["rank".Length..]}",
     };
 
-    [GeneratedRegex("^(?<version>.+)-(?<form>serving|rank[1-9][0-9]{0,5})$", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex("^(?<version>.+)-(?<form>serving|rank[1-9][0-9]{0,5})\\z", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
     private static partial Regex Form();
 }
