@@ -132,6 +132,15 @@ public static class FunctionTable
         new("HubWhoAmI", "GET", "/api/whoami-v2", Read, HubWhoAmI.Handle, "Who the token belongs to") { Hub = true },
         new("HubGetModel", "GET", "/api/models/{owner}/{name}", Anyone, GetModel.Handle, "A repository at main") { Hub = true },
         new("HubGetRevision", "GET", "/api/models/{owner}/{name}/revision/{revision}", Anyone, GetModel.HandleRevision, "A repository at a revision") { Hub = true },
+        new("HubListModels", "GET", "/api/models", Anyone, ListModels.Handle, "Lists and searches adapters") { Hub = true, ExpensiveWith = "sort" },
+        new("HubListTree", "GET", "/api/models/{owner}/{name}/tree/{revision}/{**path}", Anyone, ListTree.Handle, "Files and folders of a revision") { Hub = true },
+        new("HubDescribePaths", "POST", "/api/models/{owner}/{name}/paths-info/{revision}", Anyone, DescribePaths.Handle, "What is at some paths of a revision", ReadsOnly: true) { Hub = true, Cost = RequestCost.Read },
+        new("HubListRefs", "GET", "/api/models/{owner}/{name}/refs", Anyone, ListRefs.Handle, "Branch and tags of a repository") { Hub = true },
+        new("HubListCommits", "GET", "/api/models/{owner}/{name}/commits/{revision}", Anyone, ListCommits.Handle, "The commits up to a revision") { Hub = true },
+        new("HubRefuseUnowned", "GET", "/api/models/{name}/{**path}", Anyone, RefuseUnowned.Handle, "Says that no repository has a name of one part") { Hub = true },
+        new("HubResolveFile", "GET", "/{owner}/{name}/resolve/{revision}/{**path}", Anyone, ResolveFile.Handle, "A file of a revision") { Hub = true, AlsoHead = true },
+        new("HubResolveRaw", "GET", "/{owner}/{name}/raw/{revision}/{**path}", Anyone, ResolveFile.Handle, "The same under its other name") { Hub = true, AlsoHead = true },
+        new("HubResolveUnowned", "GET", "/{name}/resolve/{revision}/{**path}", Anyone, ResolveFile.HandleUnowned, "Says that no repository has a name of one part") { Hub = true, AlsoHead = true },
     ];
 
     /// <summary>Everything behind a route.</summary>

@@ -52,11 +52,13 @@ public static class StandaloneHost
         services.AddJobs();
         services.AddSingleton<JobRequests>();
         services.AddSingleton<HubRepositories>();
+        services.AddHubReading();
         services.AddSingleton<CopyDetection>();
         services.AddSingleton<UploadValidation>();
         services.AddSingleton<BaseModelValidation>();
         services.AddSingleton<RunSubtraction>();
         services.AddSingleton<RankedExports>();
+        services.AddSingleton<ServingExports>();
         services.AddSingleton<LibraryComparison>();
         services.AddSingleton<RunClustering>();
         services.AddSingleton<PublishedPrototypes>();

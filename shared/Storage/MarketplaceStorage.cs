@@ -35,21 +35,22 @@ public sealed class MarketplaceStorage
         Identities = new IdentityStore(Named("identities"), Clock);
         Usage = new UsageStore(Named("usage"), options.Quotas, Clock);
         var members = new LibraryMembers(Named("libraries"));
-        Adapters = new AdapterStore(Named("adapters"), members);
+        Adapters = new AdapterStore(Named("adapters"), members, Clock);
         Arrivals = new ArrivalStore(Named("arrivals"), Adapters);
         Libraries = new LibraryStore(members, Adapters, Named("snapshots"), Container("snapshots"), Clock);
         Tags = new TagStore(Named("tags"));
         Versions = new VersionStore(Named("versions"), Adapters, Tags);
         Uploads = new UploadStore(Named("uploads"), Usage);
         Repositories = new RepositoryStore(Named("repositories"));
+        Variants = new VariantStore(Named("variants"));
         var baseModels = Named("basemodels");
         BaseModels = new BaseModelStore(baseModels, Clock);
-        Registrations = new RegistrationStore(baseModels);
+        Registrations = new RegistrationStore(baseModels, Clock);
         ContentIndex = new ContentIndex(Named("contents"), Versions, Registrations);
         Descendants = new DescendantStore(Named("descendants"), Versions);
         TakedownIndex = new TakedownIndex(Named("takedowns"));
         Subspaces = new SubspaceStore(Named("subspaces"));
-        Collections = new CollectionStore(Named("collections"), Container("collections"), Adapters);
+        Collections = new CollectionStore(Named("collections"), Container("collections"), Adapters, Clock);
         Routers = new RouterStore(Container("routers"), signer, Clock, Adapters);
         Audit = new AuditLog(Named("audit"));
         Jobs = new JobStore(Named("jobs"), Named("secrets"), Clock, Audit);
@@ -104,6 +105,9 @@ public sealed class MarketplaceStorage
 
     /// <summary>What the Hub's protocol knows of adapters beyond their versions.</summary>
     public RepositoryStore Repositories { get; }
+
+    /// <summary>Versions in other forms, by their commit ids.</summary>
+    public VariantStore Variants { get; }
 
     /// <summary>Uses of bytes.</summary>
     public ContentIndex ContentIndex { get; }

@@ -45,12 +45,23 @@ public sealed class AdapterStore
 
     private readonly Table table;
     private readonly LibraryMembers members;
+    private readonly RecentReads<AdapterRecord> recent;
 
-    internal AdapterStore(Table table, LibraryMembers members) => (this.table, this.members) = (table, members);
+    internal AdapterStore(Table table, LibraryMembers members, TimeProvider clock)
+    {
+        (this.table, this.members, recent) = (table, members, new(clock));
+        table.Written += recent.Forget;
+    }
 
     /// <summary>The adapter of that name; null if there is none. Says nothing about who may see it.</summary>
     public async Task<AdapterRecord?> GetAsync(AdapterId id, CancellationToken ct = default) =>
         await table.GetAsync(Keys.AdapterRow(id), ct) is { } row ? Read(row) : null;
+
+    /// <summary>
+    /// The adapter as it was at most a second ago, and never as it was before a write of this process: for reading routes that are asked often. Whoever decides about a write reads with <see cref="GetAsync"/>.
+    /// </summary>
+    public Task<AdapterRecord?> RecentAsync(AdapterId id, CancellationToken ct = default) =>
+        recent.GetAsync(Keys.AdapterRow(id), () => GetAsync(id), keepAbsence: true, ct);
 
     /// <summary>Takes a name, if nobody has it in any spelling.</summary>
     public async Task<AddResult> CreateAsync(AdapterRecord adapter, CancellationToken ct = default) =>
