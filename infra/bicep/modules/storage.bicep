@@ -39,6 +39,7 @@ var tables = [
   'identities'
   'jobs'
   'keys'
+  'lfsobjects'
   'libraries'
   'publishers'
   'repositories'
@@ -53,9 +54,9 @@ var tables = [
   'versions'
 ]
 
-@description('Tables that concern the API alone: keys as digests, who is bound to which account, what was committed and is no version yet, what ids of jobs are made with, open uploads, versions in other forms.')
+@description('Tables that concern the API alone: keys as digests, who is bound to which account, what was committed and is no version yet, whose staged objects are, what ids of jobs are made with, open uploads, versions in other forms.')
 @export()
-var tablesOfTheApi = ['identities', 'keys', 'repositories', 'secrets', 'uploads', 'variants']
+var tablesOfTheApi = ['identities', 'keys', 'lfsobjects', 'repositories', 'secrets', 'uploads', 'variants']
 
 @description('Container that deployments of the function app are put in.')
 @export()
