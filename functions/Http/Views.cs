@@ -34,7 +34,7 @@ internal static class Views
             var seen = new List<LineageParentView>();
             foreach (var parent in stored.Parents)
             {
-                if (await storage.Adapters.GetAsync(parent.Adapter, cancellationToken) is { } record && caller.MayKnow(record))
+                if (await storage.Adapters.GetAsync(parent.Adapter, parent.Number, cancellationToken) is { } record && caller.MayKnow(record))
                 {
                     seen.Add(new LineageParentView(
                         new VersionReference(parent.Adapter.ToString(), parent.Number, parent.VersionId), parent.Weight, parent.Role, record.Takedown is not null));

@@ -15,9 +15,11 @@ namespace Marketplace.Storage.Jobs;
 /// <param name="Message">A line about the version.</param>
 /// <param name="Lineage">Where a derived version comes from.</param>
 /// <param name="Analysis">The analysis of the adapter, where it was needed before.</param>
+/// <param name="BegunAt">When the upload or job began.</param>
 public sealed record Publication(
     AdapterId Adapter, string Owner, bool Private, string IdempotencyKey,
-    string? ExpectedParent = null, string? Message = null, Lineage? Lineage = null, ImmutableArray<AnalysisFile>? Analysis = null);
+    string? ExpectedParent = null, string? Message = null, Lineage? Lineage = null, ImmutableArray<AnalysisFile>? Analysis = null,
+    DateTimeOffset? BegunAt = null);
 
 /// <summary>Publishes validated local files, with their analysis: the last part of every upload, merge and subtraction.</summary>
 public sealed class AdapterPublisher(MarketplaceStorage storage, ArrivalPlacement placement)
@@ -52,6 +54,7 @@ public sealed class AdapterPublisher(MarketplaceStorage storage, ArrivalPlacemen
                 IdempotencyKey = publication.IdempotencyKey,
                 Files = files,
                 ExpectedParent = publication.ExpectedParent,
+                BegunAt = publication.BegunAt,
                 Message = publication.Message,
                 BaseModelName = adapter.Config.BaseModel ?? "",
                 Lineage = publication.Lineage,
@@ -66,10 +69,11 @@ public sealed class AdapterPublisher(MarketplaceStorage storage, ArrivalPlacemen
         return outcome;
     }
 
-    /// <summary>Completes what follows from a version that a delivery before this one published.</summary>
-    public async Task<VersionRecord> CompleteAsync(VersionRecord version, CancellationToken cancellationToken)
+    /// <summary>Completes what follows from a version that a delivery before this one published; null if its adapter was deleted since.</summary>
+    public async Task<VersionRecord?> CompleteAsync(VersionRecord version, CancellationToken cancellationToken)
     {
-        var completed = await storage.Commit.CompleteAsync(version, cancellationToken);
+        if (await storage.Commit.CompleteAsync(version, cancellationToken) is not { } completed)
+            return null;
         await placement.PlaceAsync(completed, cancellationToken);
         return completed;
     }
