@@ -43,7 +43,8 @@ public sealed class AdapterPublisher(MarketplaceStorage storage, ArrivalPlacemen
         var card = await CardAsync(folder, files, cancellationToken);
         var summary = new AdapterSummary(
             adapter.Modules.Max(m => m.Rank), adapter.Modules.Length, Types(report), files.Sum(f => f.File.Size),
-            warnings, card.License, card.Tags, publication.Lineage?.Method);
+            warnings, card.License, card.Tags, publication.Lineage?.Method,
+            new CardSummary(card.Languages, card.Datasets, card.PipelineTag, card.BaseModels));
 
         var outcome = await storage.Commit.PublishAsync(
             new PublishRequest
