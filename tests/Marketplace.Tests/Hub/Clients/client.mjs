@@ -6,6 +6,9 @@ import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { pathToFileURL } from "node:url";
 
+// The library prints; the answers have the output for themselves.
+console.log = console.info = console.debug = console.error;
+
 const [modules, hubUrl, token] = process.argv.slice(2);
 const hub = await import(pathToFileURL(createRequire(join(modules, "package.json")).resolve("@huggingface/hub").replace(/index\.js$/, "index.mjs")));
 const call = { hubUrl, ...(token === "-" ? {} : { accessToken: token }) };

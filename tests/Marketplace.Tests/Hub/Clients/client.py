@@ -141,7 +141,8 @@ OPERATIONS = {
 }
 
 answers = os.fdopen(os.dup(1), "w")
-# Libraries print progress; the answers have the output for themselves.
+# Libraries print, native ones too; the answers have the output for themselves.
+os.dup2(2, 1)
 with contextlib.redirect_stdout(sys.stderr):
     for line in sys.stdin:
         given = json.loads(line)
