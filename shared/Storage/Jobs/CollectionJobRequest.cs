@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Marketplace.Core;
 using Marketplace.Core.Api;
+using Marketplace.Core.Formats;
 using Marketplace.Core.Merges;
 
 namespace Marketplace.Storage.Jobs;
@@ -21,9 +22,10 @@ namespace Marketplace.Storage.Jobs;
 /// <param name="Items">The versions to make.</param>
 /// <param name="Skipped">What was asked for and can't be had, as was known when it was asked for.</param>
 /// <param name="Snapshot">The snapshot that the items are clusters of.</param>
+/// <param name="Card">Which model card the versions get.</param>
 public sealed record CollectionJobRequest(
     string MadeBy, string BaseModel, MergeRecipe Recipe, string Collection, bool Private, ImmutableArray<CollectionInput> General,
-    ImmutableArray<CollectionItem> Items, ImmutableArray<RefusedMember> Skipped, string? Snapshot = null)
+    ImmutableArray<CollectionItem> Items, ImmutableArray<RefusedMember> Skipped, string? Snapshot = null, int Card = DerivedCard.Version)
 {
     /// <summary>Residuals of a batch of subtractions.</summary>
     public const string Residuals = "genknowsub";

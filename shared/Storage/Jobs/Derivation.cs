@@ -21,7 +21,7 @@ public delegate IEnumerable<MergedModule> ModuleComputation(
     MergePlan plan, IReadOnlyList<Adapter> inputs, JobProgressReporter progress, CancellationToken cancellationToken);
 
 /// <summary>
-/// From a derivation job to a published version: open the inputs, plan, compute, export in the serving profile, check the export like any upload,
+/// From a derivation job to a published version: open the inputs, plan, compute, export in the serving profile, write a model card, check all of it like any upload,
 /// publish. The numbers come from whoever runs it: Core in the functions, TorchSharp in the kernels.
 /// </summary>
 public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader, AdapterPublisher publisher, BaseModelFiles? models = null, IMergeKernels? kernels = null)
@@ -53,8 +53,12 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         var report = new MergeReport(made.Modules, plan.NotMerged);
         var computedBy = folded.Weights is null ? kernel : $"{kernel} base-weights-{folded.Weights}";
         // Before the version, which must not be without it; a repeated delivery writes it again.
-        await storage.Reports.PutMergeAsync(key, MergeReports.ToJson(request, graph, report, computedBy, Stopwatch.GetElapsedTime(started), learned?.Invoke()?.Report), cancellationToken);
-        var version = await PublishAsync(request, job, key, computedBy, scratch.Path, learned?.Invoke(), cancellationToken);
+        var view = MergeReports.View(request, graph, report, computedBy, Stopwatch.GetElapsedTime(started), learned?.Invoke()?.Report);
+        await storage.Reports.PutMergeAsync(key, MergeReports.ToJson(view), cancellationToken);
+        var lineage = Lineage(request, computedBy, learned?.Invoke());
+        var card = await DerivedCards.ComposeAsync(storage, request, lineage, view, made.Export, cancellationToken);
+        await File.WriteAllBytesAsync(Path.Combine(scratch.Path, RepositoryPath.Card), card.Write(), cancellationToken);
+        var version = await PublishAsync(request, job, key, scratch.Path, lineage, cancellationToken);
 
         var notMerged = plan.NotMerged.SelectMany((tensors, input) => tensors.Select(t => $"{graph.Leaves[input]}: {t}"));
         return new DerivedResult(
@@ -134,15 +138,15 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         new("self-check-failed", string.Join(' ', problems.Select(p => $"[{p.Code}] {p.Message}")));
 
     private async Task<VersionRecord> PublishAsync(
-        DerivationRequest request, JobRecord job, string key, string? kernel, string folder, LearnedComposition? learned, CancellationToken cancellationToken)
+        DerivationRequest request, JobRecord job, string key, string folder, Lineage lineage, CancellationToken cancellationToken)
     {
-        string[] names = [RepositoryPath.Config, RepositoryPath.Weights];
+        string[] names = [RepositoryPath.Card, RepositoryPath.Config, RepositoryPath.Weights];
         var report = AdapterValidator.Validate([.. names.Select(n => AdapterFile.FromFile(n, Path.Combine(folder, n)))]);
         if (!report.Accepted)
             throw new JobFailureException("self-check-failed", string.Join(' ', report.Issues.Select(i => $"[{i.Code}] {i.Path}: {i.Message}")));
         await storage.Reports.PutAsync(key, report.ToJson(), cancellationToken);
 
-        var publication = new Publication(AdapterId.Parse(request.Output.Adapter), job.Owner, request.Output.Private, key, Message: request.Recipe.Notes, Lineage: Lineage(request, kernel, learned), BegunAt: job.StartedAt);
+        var publication = new Publication(AdapterId.Parse(request.Output.Adapter), job.Owner, request.Output.Private, key, Message: request.Recipe.Notes, Lineage: lineage, BegunAt: job.StartedAt);
         ImmutableArray<string> warnings = [.. report.Issues.Where(i => i.Severity == IssueSeverity.Warning).Select(i => i.Code).Distinct()];
         return await publisher.PublishAsync(folder, report, warnings, publication, cancellationToken) switch
         {
