@@ -106,6 +106,23 @@ public sealed class RecentReadsTests(AzuriteFixture azurite) : StorageTest(azuri
     }
 
     [Fact]
+    public async Task What_another_process_writes_is_noticed_after_a_second()
+    {
+        var (other, id, now) = (new MarketplaceStorage(Storage.Options, clock), Id("alice/one"), DateTimeOffset.UtcNow);
+        await Storage.Adapters.CreateAsync(new AdapterRecord(id, false, true, "org/base", "org/base", null, now, now, null, default), Ct);
+        var (token, key) = await Storage.Keys.CreateAsync("alice", "laptop", KeyScope.Read, null, Ct);
+        Assert.Null((await other.Adapters.RecentAsync(id, Ct))!.Takedown);
+        Assert.NotNull(await other.Keys.AuthenticateRecentAsync(token, Ct));
+        await Storage.Takedowns.TakeDownAsync(id, new TakedownOrder(TakedownReason.Legal, null, DescendantPolicy.Keep, false, "admin"), Ct);
+        await Storage.Keys.RevokeAsync("alice", key.Id, Ct);
+        Assert.Null((await other.Adapters.RecentAsync(id, Ct))!.Takedown);
+        Assert.NotNull((await other.Adapters.GetAsync(id, Ct))!.Takedown);
+        clock.Advance(TimeSpan.FromSeconds(1));
+        Assert.NotNull((await other.Adapters.RecentAsync(id, Ct))!.Takedown);
+        Assert.Null(await other.Keys.AuthenticateRecentAsync(token, Ct));
+    }
+
+    [Fact]
     public async Task A_key_that_expires_ends_with_its_time_and_not_later()
     {
         var ends = new ManualClock();
