@@ -67,7 +67,7 @@ public sealed class HubReader(MarketplaceStorage storage, HubRepositories reposi
         var version = HubRepositories.IsMain(named)
             ? adapter.Main is { } pointer ? (await versions.GetAsync(adapter, pointer, cancellationToken))?.Version : null
             : await storage.Versions.ResolveAsync(adapter.Id, named, cancellationToken);
-        return version is null ? missing! : await variants.FindAsync(version, form, cancellationToken);
+        return version is null || !adapter.Has(version.Number) ? missing! : await variants.FindAsync(version, form, cancellationToken);
     }
 
     private static Microsoft.AspNetCore.Http.HttpResults.ProblemHttpResult NotFound(HubRepository repository, string revision) => HubProblems.RevisionNotFound(repository.Id.ToString(), revision);

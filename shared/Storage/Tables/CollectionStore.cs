@@ -53,7 +53,7 @@ public sealed class CollectionStore
         var seen = ImmutableArray.CreateBuilder<CollectionMember>();
         foreach (var member in whole.Members)
         {
-            if (await adapters.GetAsync(member.Adapter, ct) is { } record && caller.CanSee(record))
+            if (await adapters.GetAsync(member.Adapter, member.Version.Number, ct) is { } record && caller.CanSee(record))
                 seen.Add(member);
         }
 
@@ -70,7 +70,7 @@ public sealed class CollectionStore
             return null;
         var seen = new bool[whole.Members.Length];
         await Parallel.ForAsync(0, seen.Length, new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = ct }, async (i, stop) =>
-            seen[i] = await adapters.RecentAsync(whole.Members[i].Adapter, stop) is { } record && caller.CanSee(record));
+            seen[i] = await adapters.RecentAsync(whole.Members[i].Adapter, stop) is { } record && record.Has(whole.Members[i].Version.Number) && caller.CanSee(record));
         return whole with { Members = [.. whole.Members.Where((_, i) => seen[i])] };
 
         async Task<CollectionRecord?> WholeAsync() =>

@@ -48,7 +48,7 @@ public sealed partial class AuthorisationTests(AuthorisationTests.Fixture fixtur
         ["read"] = ["PlanMerge", "ListJobs", "GetJob", "WatchJob", "ListKeys", "CreateKey", "RevokeKey", "GetAccount", "ListAudit", "HubWhoAmI"],
         ["publish"] =
         [
-            "UpdateAdapter", "SetTag", "DeleteTag", "BeginUpload", "GetUpload", "GetUploadReport", "CompleteUpload", "CancelUpload", "RequestMerge", "RequestComposition", "RequestSubtraction",
+            "UpdateAdapter", "DeleteAdapter", "SetTag", "DeleteTag", "BeginUpload", "GetUpload", "GetUploadReport", "CompleteUpload", "CancelUpload", "RequestMerge", "RequestComposition", "RequestSubtraction",
             "RequestSubtractionBatch", "RequestClustering", "BuildLibrary", "DeleteCollection", "RequestRouter", "PublishEvaluationSet", "UpdateEvaluationSet", "DeleteEvaluationSet",
             "RequestEvaluation", "CancelJob", "ConfirmAlias", "AllocateSubspaces",
         ],
