@@ -54,7 +54,7 @@ public sealed class HubCommits(MarketplaceStorage storage, HubVerdicts verdicts,
             if (undecided)
                 return HubProblems.Conflict($"The commit {head.Record!.Pending!.Commit} of '{id}' is still being checked; commit again when it is the newest, or has been refused.");
             if (CommitTree.Same(tree.Select(f => f.File), head.State.Files))
-                return new CommitDone(head.State.Id, note);
+                return new CommitDone(head.State.Id, note, Unchanged: true);
 
             var (done, failed) = kind == TreeKind.Draft || next.IsPublished
                 ? await DraftAsync(requester, id, commit, next, folder, cancellationToken)
