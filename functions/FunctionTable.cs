@@ -36,6 +36,7 @@ public static class FunctionTable
         new("ListAdapters", "GET", "/adapters", Anyone, ListAdapters.Handle, "List and search adapters"),
         new("GetAdapter", "GET", "/adapters/{owner}/{name}", Anyone, GetAdapter.Handle, "One adapter"),
         new("UpdateAdapter", "PATCH", "/adapters/{owner}/{name}", Publish, UpdateAdapter.Handle, "Unlist an adapter, or list it again"),
+        new("DeleteAdapter", "DELETE", "/adapters/{owner}/{name}", Publish, DeleteAdapter.Handle, "Delete an adapter with all its versions"),
         new("ListVersions", "GET", "/adapters/{owner}/{name}/versions", Anyone, ListVersions.Handle, "An adapter's versions, newest first"),
         new("GetVersion", "GET", "/adapters/{owner}/{name}/versions/{revision}", Anyone, GetVersion.Handle, "One version"),
         new("GetReport", "GET", "/adapters/{owner}/{name}/versions/{revision}/report", Anyone, GetReport.Handle, "Validation report of a version"),

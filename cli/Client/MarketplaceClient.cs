@@ -26,6 +26,8 @@ internal sealed class MarketplaceClient(Uri address, string? key) : IDisposable
     public Task<AdapterView> SetListed(AdapterReference adapter, bool listed, CancellationToken ct) =>
         Connection.Patch<AdapterView>(adapter.Route, new UpdateAdapterRequest(listed), ct);
 
+    public Task DeleteAdapter(AdapterReference adapter, CancellationToken ct) => Connection.Send(HttpMethod.Delete, adapter.Route, ct);
+
     public Task<TakedownView> TakeDown(AdapterReference adapter, TakedownRequest request, CancellationToken ct) => Connection.Post<TakedownView>($"{adapter.Route}/takedown", request, ct);
 
     public Task<TakedownView> GetTakedown(AdapterReference adapter, CancellationToken ct) => Connection.Get<TakedownView>($"{adapter.Route}/takedown", ct);

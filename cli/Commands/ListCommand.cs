@@ -17,7 +17,11 @@ internal static class ListCommand
 
     private static readonly Option<string?> Owner = new("--owner") { Description = "Only this account's" };
     private static readonly Option<string?> BaseModel = new("--base-model") { Description = "Only those of this base model" };
-    private static readonly Option<string?> Tag = new("--tag") { Description = "Only those whose model card has this tag" };
+    private static readonly Option<string[]> Tag = new("--tag")
+    {
+        Description = "Only those with this tag, several for all of them: a word of the card, a language, license:mit, dataset:org/name, base_model:org/name, method:ties",
+    };
+
     private static readonly Option<bool> Unlisted = new("--unlisted") { Description = "Your unlisted ones, too" };
     private static readonly Option<bool> TakenDown = new("--taken-down") { Description = "Your ones that were taken down, too; with an admin key everybody's" };
     private static readonly Option<int> Limit = new("--limit") { Description = "At most this many", DefaultValueFactory = _ => 100 };

@@ -63,6 +63,7 @@ internal static class MarketplaceCommand
         JobCommand.Create(),
         FailuresCommand.Create(),
         UnlistCommand.Create(),
+        DeleteCommand.Create(),
         TakedownCommand.Create(),
         TakedownCommand.CreateRestore(),
         AuditCommand.Create(),

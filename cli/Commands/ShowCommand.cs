@@ -71,6 +71,9 @@ internal static class ShowCommand
         Line("warnings", string.Join(", ", a.Warnings));
         Line("licence", a.License);
         Line("tags", string.Join(", ", a.Tags));
+        Line("task", a.PipelineTag);
+        Line("languages", string.Join(", ", a.Languages ?? []));
+        Line("datasets", string.Join(", ", a.Datasets ?? []));
         Line("published", $"{Units.Time(a.CreatedAt)}, changed {Units.Time(a.UpdatedAt)}");
         console.Write(grid);
     }

@@ -41,7 +41,7 @@ public static class GetCluster
             return null;
         var view = GetClustering.View(snapshot);
         var id = adapter.Id.ToString();
-        bool Is(VersionReference version) => string.Equals(version.Adapter, id, StringComparison.OrdinalIgnoreCase);
+        bool Is(VersionReference version) => string.Equals(version.Adapter, id, StringComparison.OrdinalIgnoreCase) && adapter.Has(version.Number);
         AdapterClusterView Of(VersionReference version, string? cluster, string role, double? cosine = null, bool outlier = false, string? reason = null) =>
             new(version, view.Id, view.Similarity, view.Scope, cluster, role, cosine, outlier, reason);
 
@@ -54,7 +54,7 @@ public static class GetCluster
         if (view.Excluded.FirstOrDefault(e => Is(e.Version)) is { } excluded)
             found = Of(excluded.Version, null, "excluded", reason: excluded.Reason);
         // A version that came later counts more than the one that was clustered.
-        return await storage.Arrivals.GetAsync(snapshotId, adapter.Id, cancellationToken) is { } arrival && arrival.Version.Number > (found?.Version.Number ?? 0)
+        return await storage.Arrivals.GetAsync(snapshotId, adapter.Id, cancellationToken) is { } arrival && adapter.Has(arrival.Version.Number) && arrival.Version.Number > (found?.Version.Number ?? 0)
             ? Of(Views.Reference(arrival.Adapter, arrival.Version), arrival.Cluster, "arrival", Math.Round(arrival.Cosine, 6), arrival.Outlier)
             : found;
     }

@@ -28,7 +28,7 @@ public static class GetLineage
         while (walk.Next() is (var adapter, var number))
         {
             // What is down keeps its place, for those who could see it, and says so; what it was made of is not told any more.
-            var record = await storage.Adapters.GetAsync(adapter, cancellationToken);
+            var record = await storage.Adapters.GetAsync(adapter, number, cancellationToken);
             var found = record is not null && requester.Caller.MayKnow(record) ? await storage.Versions.GetAsync(adapter, number, cancellationToken) : null;
             walk.Answer(found is null ? null : record!.Takedown is null ? Describe(found) : Describe(found) with { Parents = [], TakenDown = true });
         }

@@ -24,7 +24,7 @@ public static class GetMergeReport
         var seen = new HashSet<VersionReference>();
         foreach (var parent in report.Parents.SelectMany(p => p.Versions))
         {
-            if (await Lookup.SeesAsync(storage, requester.Caller, AdapterId.Parse(parent.Adapter), cancellationToken))
+            if (await Lookup.SeesAsync(storage, requester.Caller, AdapterId.Parse(parent.Adapter), parent.Number, cancellationToken))
                 seen.Add(parent);
         }
 

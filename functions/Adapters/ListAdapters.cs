@@ -10,16 +10,20 @@ namespace Marketplace.Functions.Adapters;
 public static class ListAdapters
 {
     private const int MaxLimit = 200;
+    private const int MaxTags = 16;
+    private const int MaxTag = 300;
 
     public static async Task<Results<Ok<ListResponse<AdapterView>>, ProblemHttpResult>> Handle(
         Requester requester, MarketplaceStorage storage, CancellationToken cancellationToken,
-        string? owner = null, string? baseModel = null, string? q = null, string? tag = null,
+        string? owner = null, string? baseModel = null, string? q = null, string[]? tag = null,
         string? unlisted = null, string? takenDown = null, string? limit = null, string? continuation = null)
     {
         if (Paging.ParseLimit(limit, MaxLimit) is not { } count)
             return Paging.BadLimit(MaxLimit);
         if (owner is not null && !AdapterId.IsValidOwner(owner))
             return Problems.InvalidRequest("owner", $"'{owner}' is not the name of an account.");
+        if (tag is { Length: > MaxTags } || tag?.Any(t => t.Length > MaxTag) == true)
+            return Problems.InvalidRequest("tag", $"At most {MaxTags} tags of {MaxTag} characters are looked for.");
         if (unlisted is not (null or "true" or "false"))
             return Problems.InvalidRequest("unlisted", "unlisted is true or false.");
         if (takenDown is not (null or "true" or "false"))
@@ -31,7 +35,7 @@ public static class ListAdapters
             Owner = owner,
             BaseModel = baseModel,
             Text = q,
-            Tags = tag is null ? [] : [tag],
+            Tags = [.. tag ?? []],
             IncludeUnlisted = unlisted == "true",
             IncludeTakenDown = takenDown == "true",
             After = continuation,

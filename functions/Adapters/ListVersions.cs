@@ -17,7 +17,7 @@ public static class ListVersions
 
         var taints = await storage.Takedowns.TaintsAsync(adapter.Id, ct: cancellationToken);
         var views = new List<VersionView>();
-        foreach (var version in await storage.Versions.ListAsync(adapter.Id, cancellationToken))
+        foreach (var version in (await storage.Versions.ListAsync(adapter.Id, cancellationToken)).Where(v => adapter.Has(v.Number)))
             views.Add(await version.ViewAsync(storage, requester.Caller, cancellationToken, taints));
         return TypedResults.Ok(new ListResponse<VersionView>(views));
     }

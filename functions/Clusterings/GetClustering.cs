@@ -21,16 +21,17 @@ public static class GetClustering
         return TypedResults.Ok(view with { Arrivals = [.. arrivals.Select(View).Where(a => !known.Contains(a.Version))] });
     }
 
-    /// <summary>The snapshot without what was taken down since. Numbers, and the clusters' names, stay those of the moment when it was made.</summary>
+    /// <summary>The snapshot without what was taken down or deleted since. Numbers, and the clusters' names, stay those of the moment when it was made.</summary>
     internal static async Task<ClusterSnapshotView> ViewAsync(MarketplaceStorage storage, ClusterSnapshot snapshot, CancellationToken cancellationToken)
     {
         var view = View(snapshot);
         var named = view.Clusters.SelectMany(c => c.Members.Select(m => m.Version).Append(c.Medoid)).Concat(view.Zero).Concat(view.Excluded.Select(e => e.Version))
-            .Concat(view.Moves.Select(m => m.Version)).Select(Id).ToHashSet();
-        var down = await storage.Takedowns.AmongAsync(named, cancellationToken);
-        if (down.Count == 0)
+            .Concat(view.Moves.Select(m => m.Version)).Select(v => (Adapter: Id(v), v.Number)).ToHashSet();
+        var down = await storage.Takedowns.AmongAsync(named.Select(n => n.Adapter).ToHashSet(), cancellationToken);
+        var deleted = await storage.Deletion.AmongAsync(snapshot.BaseModel, snapshot.CreatedAt, named, cancellationToken);
+        if (down.Count == 0 && deleted.Count == 0)
             return view;
-        bool Stays(VersionReference version) => !down.Contains(Id(version));
+        bool Stays(VersionReference version) => Id(version) is var id && !down.Contains(id) && !deleted.Contains((id, version.Number));
         return view with
         {
             Clusters = [.. view.Clusters.Select(c => Without(c, Stays)).OfType<ClusterView>()],

@@ -32,7 +32,7 @@ internal static class SnapshotMembers
         var usable = new bool[members.Count];
         await Parallel.ForEachAsync(
             Enumerable.Range(0, members.Count), new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = cancellationToken },
-            async (i, ct) => usable[i] = await storage.Adapters.GetAsync(AdapterId.Parse(members[i].Version.Adapter), ct) is { } adapter
+            async (i, ct) => usable[i] = await storage.Adapters.GetAsync(AdapterId.Parse(members[i].Version.Adapter), members[i].Version.Number, ct) is { } adapter
                 && audience.CanSee(adapter) && (adapter.Listed || requester.Owns(adapter.Id)));
         return (
             [.. members.Where((_, i) => usable[i])],

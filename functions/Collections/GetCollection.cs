@@ -17,8 +17,8 @@ public static class GetCollection
         if (!AdapterId.TryCreate(owner, name, out var id) || await storage.Collections.GetAsync(id, requester.Caller, cancellationToken) is not { } collection)
             return NotFound(owner, name);
         var whole = true;
-        foreach (var adapter in CollectionJobRequest.Parse(collection.RequestJson).Names())
-            whole = whole && await Lookup.SeesAsync(storage, requester.Caller, AdapterId.Parse(adapter), cancellationToken);
+        foreach (var (adapter, number) in CollectionJobRequest.Parse(collection.RequestJson).Versions())
+            whole = whole && await Lookup.SeesAsync(storage, requester.Caller, adapter, number, cancellationToken);
         return TypedResults.Ok(View(collection) with
         {
             Members = [.. collection.Members.Select(m => new CollectionMemberView(m.Label, Views.Reference(m.Adapter, m.Version)))],

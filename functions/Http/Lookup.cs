@@ -34,9 +34,9 @@ internal static class Lookup
         await storage.Adapters.GetAsync(id, cancellationToken) is { Takedown: not null } adapter && caller.MayKnow(adapter)
             ? Problems.TakenDown(await TakedownViews.PublicAsync(adapter, storage, caller, cancellationToken)) : null;
 
-    /// <summary>Whether the adapter exists for the caller.</summary>
-    public static async Task<bool> SeesAsync(MarketplaceStorage storage, Caller caller, AdapterId id, CancellationToken cancellationToken) =>
-        await storage.Adapters.GetAsync(id, cancellationToken) is { } adapter && caller.CanSee(adapter);
+    /// <summary>Whether the adapter that a version of that number belongs to exists for the caller.</summary>
+    public static async Task<bool> SeesAsync(MarketplaceStorage storage, Caller caller, AdapterId id, int number, CancellationToken cancellationToken) =>
+        await storage.Adapters.GetAsync(id, number, cancellationToken) is { } adapter && caller.CanSee(adapter);
 
     /// <summary>The adapter, if the caller owns it.</summary>
     public static async Task<Found<AdapterRecord>> OwnAdapterAsync(
@@ -55,7 +55,7 @@ internal static class Lookup
         var (adapter, problem) = await AdapterAsync(storage, caller, owner, name, cancellationToken);
         if (adapter is null)
             return problem!;
-        return await storage.Versions.ResolveAsync(adapter.Id, revision, cancellationToken) is { } version
+        return await storage.Versions.ResolveAsync(adapter.Id, revision, cancellationToken) is { } version && adapter.Has(version.Number)
             ? version
             : Problems.NotFound($"version '{revision}' of '{adapter.Id}'");
     }

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 using Marketplace.Core;
 using Marketplace.Core.Api;
@@ -20,8 +21,10 @@ internal static class Views
             adapter.Main is { } main ? Reference(adapter.Id, main) : null,
             summary?.Rank ?? 0, summary?.Modules ?? 0, summary?.Dtype ?? "", summary?.SizeBytes ?? 0,
             summary?.Warnings ?? [], summary?.License, summary?.Tags ?? [], summary?.DerivedBy, adapter.CreatedAt, adapter.UpdatedAt,
-            taintedBy, takedown);
+            taintedBy, takedown, Some(summary?.Card?.Languages), Some(summary?.Card?.Datasets), summary?.Card?.PipelineTag);
     }
+
+    private static string[]? Some(ImmutableArray<string>? texts) => texts is { IsDefaultOrEmpty: false } some ? [.. some] : null;
 
     /// <summary>The version as <paramref name="caller"/> may see it: parents it can't see leave no trace.</summary>
     public static async Task<VersionView> ViewAsync(
@@ -34,7 +37,7 @@ internal static class Views
             var seen = new List<LineageParentView>();
             foreach (var parent in stored.Parents)
             {
-                if (await storage.Adapters.GetAsync(parent.Adapter, cancellationToken) is { } record && caller.MayKnow(record))
+                if (await storage.Adapters.GetAsync(parent.Adapter, parent.Number, cancellationToken) is { } record && caller.MayKnow(record))
                 {
                     seen.Add(new LineageParentView(
                         new VersionReference(parent.Adapter.ToString(), parent.Number, parent.VersionId), parent.Weight, parent.Role, record.Takedown is not null));

@@ -38,7 +38,7 @@ public sealed class HubRepositories(MarketplaceStorage storage)
             return await HeadAsync(repository, cancellationToken);
         if (repository.Draft is { } draft && draft.Commit == revision)
             return Of(repository, draft);
-        if (repository.Adapter is not null && await storage.Versions.ResolveAsync(repository.Id, revision, cancellationToken) is { } version)
+        if (repository.Adapter is not null && await storage.Versions.ResolveAsync(repository.Id, revision, cancellationToken) is { } version && repository.Adapter.Has(version.Number))
             return Of(version);
         if (repository.Adapter is null && Empty(repository) is var empty && empty.Commit == revision)
             return empty;

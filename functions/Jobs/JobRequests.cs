@@ -1,3 +1,5 @@
+using System.Text.Json;
+using Marketplace.Core;
 using Marketplace.Core.Api;
 using Marketplace.Functions.Http;
 using Marketplace.Storage;
@@ -28,9 +30,29 @@ public sealed class JobRequests(MarketplaceStorage storage, IOptions<Marketplace
         var id = await storage.Jobs.ComputeIdAsync(kind, $"{owner.ToLowerInvariant()}\n{canonical}", options.Value.Kernel, cancellationToken);
         var submitted = await storage.Jobs.SubmitAsync(New(id, kind, owner, canonical), cancellationToken);
         // A message too many finds nothing to do; a message too few would leave the job waiting for ever.
+        if (submitted.Job.Status == JobStatus.Succeeded && await IsGoneAsync(submitted.Job, cancellationToken))
+            submitted = await storage.Jobs.RestartAsync(submitted.Job, cancellationToken);
         if (submitted.Enqueue)
             await storage.Queues.SendAsync(queue, id, cancellationToken);
         return submitted.Job;
+    }
+
+    // What it made was deleted since: asking again makes it again.
+    private async Task<bool> IsGoneAsync(JobRecord job, CancellationToken cancellationToken)
+    {
+        IEnumerable<VersionReference> made = job.Kind switch
+        {
+            JobKind.Merge or JobKind.Subtraction or JobKind.Composition => [JsonSerializer.Deserialize<DerivedResult>(job.ResultJson!, ApiJson.Options)!.Version],
+            JobKind.SubtractionBatch or JobKind.LibraryBuild => JsonSerializer.Deserialize<CollectionResult>(job.ResultJson!, ApiJson.Options)!.Members.Select(m => m.Version),
+            _ => [],
+        };
+        foreach (var version in made)
+        {
+            if (await storage.Adapters.GetAsync(AdapterId.Parse(version.Adapter), version.Number, cancellationToken) is null)
+                return true;
+        }
+
+        return false;
     }
 
     private static JobRecord New(string id, JobKind kind, string owner, string canonical) => new(

@@ -16,6 +16,7 @@ public sealed class RunRouterExport(MarketplaceStorage storage, LibraryReader re
     internal async Task<string> RunAsync(JobRecord job, JobProgressReporter progress, CancellationToken cancellationToken)
     {
         var request = RouterJobRequest.Parse(job.RequestJson);
+        await JobInputs.CheckAsync(storage, request.Experts.Concat(request.General), cancellationToken);
         using var experts = await reader.OpenAllAsync(request.Experts, cancellationToken);
         using var general = await reader.OpenAllAsync(request.General, cancellationToken);
         var plan = Plan(request, experts, general);

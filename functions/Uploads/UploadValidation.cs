@@ -19,7 +19,7 @@ public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublishe
     {
         // A delivery before this one may have died after its version row: what is published stays published.
         if (await storage.Versions.FindByUploadAsync(upload.Adapter, upload.Id, cancellationToken) is { } published)
-            return Published(upload, await publisher.CompleteAsync(published, cancellationToken));
+            return await publisher.CompleteAsync(published, cancellationToken) is { } completed ? Published(upload, completed) : Deleted(upload);
         if (await storage.Adapters.GetAsync(upload.Adapter, cancellationToken) is { Takedown: not null })
             return TakenDown(upload);
 
@@ -48,7 +48,7 @@ public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublishe
         [
             .. report.Issues.Where(i => i.Severity == IssueSeverity.Warning && !IssueCodes.ForThePublisher.Contains(i.Code)).Select(i => i.Code).Distinct(),
         ];
-        var publication = new Publication(upload.Adapter, upload.Owner, upload.Private, upload.Id, upload.ExpectedParent, upload.Message, Analysis: analysis);
+        var publication = new Publication(upload.Adapter, upload.Owner, upload.Private, upload.Id, upload.ExpectedParent, upload.Message, Analysis: analysis, BegunAt: upload.CreatedAt);
         return await publisher.PublishAsync(folder, report, warnings, publication, cancellationToken) switch
         {
             PublishOutcome.Published { Version: var version } => Published(upload, version),
@@ -56,6 +56,7 @@ public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublishe
                 upload, "conflict", $"The version '{upload.ExpectedParent}' is not current; {conflict.Head?.Id ?? "there is none yet"}{(conflict.Head is null ? "" : " is")}."),
             PublishOutcome.QuotaExceeded full => Failed(upload, "quota-exceeded", full.Excess.ToString()),
             PublishOutcome.TakenDown => TakenDown(upload),
+            PublishOutcome.Deleted => Deleted(upload),
             _ => Failed(upload, "forbidden", "The name belongs to another account."),
         };
     }
@@ -64,6 +65,8 @@ public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublishe
         upload with { State = UploadState.Published, Version = new VersionPointer(version.Number, version.Id) };
 
     private static UploadRecord TakenDown(UploadRecord upload) => Failed(upload, "taken-down", $"'{upload.Adapter}' was taken down; nothing is published to it.");
+
+    private static UploadRecord Deleted(UploadRecord upload) => Failed(upload, "deleted", $"'{upload.Adapter}' was deleted after this upload had begun.");
 
     private static UploadRecord Failed(UploadRecord upload, string code, string message) =>
         upload with { State = UploadState.Failed, FailureCode = code, FailureMessage = message };
@@ -118,6 +121,7 @@ public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublishe
     /// <summary>The current version, if it has exactly these files: publishing what is there already makes no new version.</summary>
     private async Task<VersionRecord?> UnchangedAsync(UploadRecord upload, ValidationReport report, CancellationToken cancellationToken) =>
         await storage.Versions.NewestAsync(upload.Adapter, cancellationToken) is { } head
+        && await storage.Adapters.GetAsync(upload.Adapter, head.Number, cancellationToken) is not null
         && (upload.ExpectedParent is null || upload.ExpectedParent == head.Id)
         && head.Files.Select(f => (f.Path, f.Digest)).ToHashSet().SetEquals(report.ManifestFiles().Select(f => (f.Path, f.Digest)))
             ? head

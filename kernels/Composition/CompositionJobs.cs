@@ -42,7 +42,7 @@ public sealed class CompositionJobs(MarketplaceStorage storage, BaseModelFiles m
         var kernel = $"{KernelIdentity.Of(resources.Device)} base-weights-{local.Digest.Hex[..16]}";
         try
         {
-            var result = await derivation.DeriveAsync(request, job.Owner, job.Id, kernel, Compute, progress, cancellation, () => learned);
+            var result = await derivation.DeriveAsync(request, job, job.Id, kernel, Compute, progress, cancellation, () => learned);
             return JsonSerializer.Serialize(result, ApiJson.Options);
         }
         catch (MergeMemoryException e)

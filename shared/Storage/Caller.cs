@@ -22,7 +22,7 @@ public sealed record Caller(string? Owner, KeyScope? Scope)
     public bool CanSee(AdapterRecord adapter) => adapter.Takedown is null && MayKnow(adapter);
 
     /// <summary>Whether the caller may be told of the adapter, be it that it is down.</summary>
-    public bool MayKnow(AdapterRecord adapter) => CanSee(adapter.Id.Owner, adapter.Private);
+    public bool MayKnow(AdapterRecord adapter) => adapter.Deletion is null && CanSee(adapter.Id.Owner, adapter.Private);
 
     /// <summary>How the caller proved who it is, for the audit: <c>key:ID</c>, or an identity; null if it did not.</summary>
     public string? Via { get; init; }

@@ -51,6 +51,7 @@ public sealed class MarketplaceStorage
         ContentIndex = new ContentIndex(Named("contents"), Versions, Registrations, Repositories, Uploads);
         Descendants = new DescendantStore(Named("descendants"), Versions);
         TakedownIndex = new TakedownIndex(Named("takedowns"));
+        DeletionIndex = new DeletionIndex(Named("deletions"), Clock);
         Subspaces = new SubspaceStore(Named("subspaces"));
         Collections = new CollectionStore(Named("collections"), Container("collections"), Adapters);
         Routers = new RouterStore(Container("routers"), signer, Clock, Adapters);
@@ -62,6 +63,7 @@ public sealed class MarketplaceStorage
         Catalogue = new Catalogue(this);
         Commit = new VersionCommit(this);
         Takedowns = new Takedowns(this);
+        Deletion = new Deletion(this);
         Sweep = new Sweep(this);
         Recount = new UsageRecount(this);
     }
@@ -165,6 +167,9 @@ public sealed class MarketplaceStorage
     /// <summary>Taking adapters down, and restoring them.</summary>
     public Takedowns Takedowns { get; }
 
+    /// <summary>Deleting adapters.</summary>
+    public Deletion Deletion { get; }
+
     /// <summary>Removal of what nothing refers to.</summary>
     public Sweep Sweep { get; }
 
@@ -177,6 +182,8 @@ public sealed class MarketplaceStorage
     internal TimeProvider Clock { get; }
 
     internal TakedownIndex TakedownIndex { get; }
+
+    internal DeletionIndex DeletionIndex { get; }
 
     /// <summary>Creates the containers, tables and queues that are missing, unless the options say that they are there.</summary>
     public async Task CreateAllAsync(CancellationToken ct = default)

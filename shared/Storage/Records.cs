@@ -53,9 +53,17 @@ public sealed record CardSummary(ImmutableArray<string> Languages, ImmutableArra
 /// <param name="Summary">Facts about the main version.</param>
 /// <param name="ETag">Guards updates.</param>
 /// <param name="Takedown">That it is down; null while it is not.</param>
+/// <param name="Deletion">That it was deleted; such a row is what keeps the name's numbers, and nobody is given it as an adapter.</param>
+/// <param name="DeletedThrough">Versions up to this number were those of adapters of this name that were deleted; 0 if none was.</param>
+/// <param name="DeletedAt">When the last of them was; null if none was.</param>
 public sealed record AdapterRecord(
     AdapterId Id, bool Private, bool Listed, string BaseModelName, string? BaseModel, VersionPointer? Main,
-    DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, AdapterSummary? Summary, ETag ETag, TakedownMark? Takedown = null);
+    DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, AdapterSummary? Summary, ETag ETag, TakedownMark? Takedown = null,
+    DeletionMark? Deletion = null, int DeletedThrough = 0, DateTimeOffset? DeletedAt = null)
+{
+    /// <summary>Whether a version of that number can be this adapter's; numbers go on where an adapter of the same name was deleted.</summary>
+    public bool Has(int number) => Deletion is null && number > DeletedThrough;
+}
 
 /// <summary>One immutable version. Everything that follows from its publication (pointer, library) can be redone from this row.</summary>
 /// <param name="Adapter">The adapter it belongs to.</param>

@@ -25,7 +25,7 @@ internal sealed record CommitHead(AdapterRecord? Adapter, RepositoryRecord? Reco
         // Whoever published it may have died before the adapter's row followed.
         if (newest is not null && newest.Number > (adapter?.Main?.Number ?? 0))
         {
-            await storage.Commit.CompleteAsync(newest, cancellationToken);
+            newest = await storage.Commit.CompleteAsync(newest, cancellationToken);
             adapter = await storage.Adapters.GetAsync(id, cancellationToken);
         }
 

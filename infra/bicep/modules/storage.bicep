@@ -32,6 +32,7 @@ var tables = [
   'basemodels'
   'collections'
   'contents'
+  'deletions'
   'descendants'
   'evaluations'
   'evaluationsets'

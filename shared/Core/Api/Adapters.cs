@@ -31,10 +31,14 @@ public sealed record VersionReference(string Adapter, int Number, string Id);
 /// <param name="UpdatedAt">Latest change.</param>
 /// <param name="TaintedBy">What was taken down among the adapters that the current version was made from, as far as the caller may be told; not in lists.</param>
 /// <param name="Takedown">That it is down; only in lists that were asked for such adapters.</param>
+/// <param name="Languages">Languages, as its model card says; absent if it names none.</param>
+/// <param name="Datasets">Datasets it was trained on, as its model card says.</param>
+/// <param name="PipelineTag">The task, in the Hub's words, as its model card says.</param>
 public sealed record AdapterView(
     string Id, bool Private, bool Listed, string BaseModelName, string? BaseModel, VersionReference? Main,
     int Rank, int Modules, string Dtype, long SizeBytes, IReadOnlyList<string> Warnings, string? License,
-    IReadOnlyList<string> Tags, string? DerivedBy, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, IReadOnlyList<TaintView>? TaintedBy = null, TakedownView? Takedown = null);
+    IReadOnlyList<string> Tags, string? DerivedBy, DateTimeOffset CreatedAt, DateTimeOffset UpdatedAt, IReadOnlyList<TaintView>? TaintedBy = null, TakedownView? Takedown = null,
+    IReadOnlyList<string>? Languages = null, IReadOnlyList<string>? Datasets = null, string? PipelineTag = null);
 
 /// <summary>PATCH /api/v1/adapters/{owner}/{name}.</summary>
 /// <param name="Listed">False unlists, true lists again.</param>

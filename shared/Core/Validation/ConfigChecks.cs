@@ -47,6 +47,12 @@ internal static class ConfigChecks
         context.Add(IssueCodes.BaseUnresolved, "$.base_model_name_or_path", $"{name}; the adapter joins no library until an alias is confirmed.");
     }
 
+    public static void Card(ValidationContext context)
+    {
+        if (context.Files.FirstOrDefault(f => f.Path == RepositoryPath.Card)?.Card is { } card && context.Config?.Config?.BaseModel is { } baseModel && card.Contradicts(baseModel))
+            context.Add(IssueCodes.CardBaseMismatch, RepositoryPath.Card, $"The model card names {string.Join(", ", card.BaseModels.Select(m => $"'{m}'"))} as base model, the configuration '{baseModel}'.");
+    }
+
     public static void Activation(ValidationContext context)
     {
         if (context.Config?.Config is { IsActivatedByTokens: true })

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Collections.Immutable;
+using System.Text;
 using Marketplace.Core.Formats;
 
 namespace Marketplace.Core.Validation;
@@ -9,6 +10,9 @@ internal sealed record FileScan(string Path, long Size, ContentKind Kind, Digest
 {
     /// <summary>The bytes of adapter_config.json; null for other files and if there are too many.</summary>
     public ReadOnlyMemory<byte>? Config { get; init; }
+
+    /// <summary>The front matter of README.md; null for other files, and for one that is no text.</summary>
+    public ModelCard? Card { get; init; }
 
     /// <summary>The header of adapter_model.safetensors, if the file is neither a pointer nor a pickle.</summary>
     public SafetensorsParse? Header { get; init; }
@@ -33,6 +37,7 @@ internal sealed record FileScan(string Path, long Size, ContentKind Kind, Digest
             return file.Path switch
             {
                 RepositoryPath.Config when file.Size <= limits.ConfigBytes => ScanConfig(file, kind, reader, buffer),
+                RepositoryPath.Card when kind == ContentKind.Other => ScanCard(file, reader, buffer),
                 RepositoryPath.Weights when kind == ContentKind.Other => ScanWeights(file, reader, buffer, options),
                 _ => Finished(file, kind, reader.Finish(buffer)),
             };
@@ -51,6 +56,15 @@ internal sealed record FileScan(string Path, long Size, ContentKind Kind, Digest
         var bytes = new byte[file.Size];
         reader.ReadExactly(bytes);
         return Finished(file, kind, reader.Finish(buffer)) with { Config = bytes };
+    }
+
+    // A file may be gigabytes long, whatever its name.
+    private static FileScan ScanCard(AdapterFile file, HashingReader reader, byte[] buffer)
+    {
+        var head = new byte[Math.Min(file.Size, ModelCard.MaxLength)];
+        reader.ReadExactly(head);
+        var card = ModelCard.Parse(Encoding.UTF8.GetString(head));
+        return Finished(file, ContentKind.Other, reader.Finish(buffer)) with { Card = card };
     }
 
     private static FileScan ScanWeights(AdapterFile file, HashingReader reader, byte[] buffer, ValidationOptions options)

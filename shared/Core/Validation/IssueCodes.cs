@@ -23,6 +23,7 @@ public static class IssueCodes
     public const string InitUnsupported = "init-unsupported";
     public const string VariantUnsupported = "variant-unsupported";
     public const string BaseUnresolved = "base-unresolved";
+    public const string CardBaseMismatch = "card-base-mismatch";
     public const string ActivatedByTokens = "activated-by-tokens";
     public const string TargetRepeated = "target-repeated";
     public const string TargetAbsent = "target-absent";
@@ -91,6 +92,7 @@ public static class IssueCodes
         new(InitUnsupported, Error, "The factors are relative to a base model that their initialisation changed."),
         new(VariantUnsupported, Error, "A variant of LoRA whose change of the weights is not s·B·A."),
         new(BaseUnresolved, Warning, "The base model's name is missing or a path, so it is in no library until an alias is confirmed."),
+        new(CardBaseMismatch, Warning, "The model card names another base model than adapter_config.json, which is the one that counts."),
         new(ActivatedByTokens, Warning, "The adapter acts only after certain tokens, so it cannot be merged."),
         new(TargetRepeated, Warning, "target_modules names a module twice."),
         new(TargetAbsent, Warning, "target_modules names a module that has no tensors."),

@@ -25,6 +25,7 @@ internal static class ValidationChecks
         new("patterns are quick", ConfigChecks.Timeouts),
         new("the rank is within limits", ConfigChecks.Rank),
         new("the base model has a name", ConfigChecks.Base),
+        new("the model card names the same base model", ConfigChecks.Card),
         new("the adapter always acts", ConfigChecks.Activation),
         new("targets are named once", ConfigChecks.RepeatedTargets),
         new("targets have tensors", ConfigChecks.AbsentTargets),

@@ -32,7 +32,7 @@ public sealed class RouterStore
 
     /// <summary>
     /// A router; null if it does not exist for the caller. Its owner sees it; others do unless it is private or has, at this moment, an adapter that they may not see. While one of its adapters is down, it
-    /// exists for nobody; who would see it otherwise gets that adapter.
+    /// exists for nobody; who would see it otherwise gets that adapter. With one that was deleted it is no more.
     /// </summary>
     public async Task<(RouterView? Router, AdapterRecord? TakenDown)> FindAsync(string id, Caller caller, CancellationToken ct = default)
     {
@@ -42,9 +42,9 @@ public sealed class RouterStore
         var own = caller.IsAdmin || caller.Is(router.Owner);
         if (router.Private && !own)
             return default;
-        var names = router.Experts.Concat(router.General.Select(g => g.Version)).Select(v => AdapterId.Parse(v.Adapter)).Distinct();
-        var used = await Task.WhenAll(names.Select(name => adapters.GetAsync(name, ct)));
-        if (!own && used.Any(a => a is null || !caller.MayKnow(a)))
+        var versions = router.Experts.Concat(router.General.Select(g => g.Version)).Select(v => (Id: AdapterId.Parse(v.Adapter), v.Number)).Distinct();
+        var used = await Task.WhenAll(versions.Select(v => adapters.GetAsync(v.Id, v.Number, ct)));
+        if (used.Any(a => a is null || (!own && !caller.MayKnow(a))))
             return default;
         return used.FirstOrDefault(a => a is { Takedown: not null }) is { } down ? (null, down) : (router, null);
     }

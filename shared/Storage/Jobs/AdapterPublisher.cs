@@ -15,9 +15,11 @@ namespace Marketplace.Storage.Jobs;
 /// <param name="Message">A line about the version.</param>
 /// <param name="Lineage">Where a derived version comes from.</param>
 /// <param name="Analysis">The analysis of the adapter, where it was needed before.</param>
+/// <param name="BegunAt">When the upload or job began.</param>
 public sealed record Publication(
     AdapterId Adapter, string Owner, bool Private, string IdempotencyKey,
-    string? ExpectedParent = null, string? Message = null, Lineage? Lineage = null, ImmutableArray<AnalysisFile>? Analysis = null);
+    string? ExpectedParent = null, string? Message = null, Lineage? Lineage = null, ImmutableArray<AnalysisFile>? Analysis = null,
+    DateTimeOffset? BegunAt = null);
 
 /// <summary>Publishes validated local files, with their analysis: the last part of every upload, merge and subtraction.</summary>
 public sealed class AdapterPublisher(MarketplaceStorage storage, ArrivalPlacement placement)
@@ -41,7 +43,8 @@ public sealed class AdapterPublisher(MarketplaceStorage storage, ArrivalPlacemen
         var card = await CardAsync(folder, files, cancellationToken);
         var summary = new AdapterSummary(
             adapter.Modules.Max(m => m.Rank), adapter.Modules.Length, Types(report), files.Sum(f => f.File.Size),
-            warnings, card.License, card.Tags, publication.Lineage?.Method);
+            warnings, card.License, card.Tags, publication.Lineage?.Method,
+            new CardSummary(card.Languages, card.Datasets, card.PipelineTag, card.BaseModels));
 
         var outcome = await storage.Commit.PublishAsync(
             new PublishRequest
@@ -52,6 +55,7 @@ public sealed class AdapterPublisher(MarketplaceStorage storage, ArrivalPlacemen
                 IdempotencyKey = publication.IdempotencyKey,
                 Files = files,
                 ExpectedParent = publication.ExpectedParent,
+                BegunAt = publication.BegunAt,
                 Message = publication.Message,
                 BaseModelName = adapter.Config.BaseModel ?? "",
                 Lineage = publication.Lineage,
@@ -66,10 +70,11 @@ public sealed class AdapterPublisher(MarketplaceStorage storage, ArrivalPlacemen
         return outcome;
     }
 
-    /// <summary>Completes what follows from a version that a delivery before this one published.</summary>
-    public async Task<VersionRecord> CompleteAsync(VersionRecord version, CancellationToken cancellationToken)
+    /// <summary>Completes what follows from a version that a delivery before this one published; null if its adapter was deleted since.</summary>
+    public async Task<VersionRecord?> CompleteAsync(VersionRecord version, CancellationToken cancellationToken)
     {
-        var completed = await storage.Commit.CompleteAsync(version, cancellationToken);
+        if (await storage.Commit.CompleteAsync(version, cancellationToken) is not { } completed)
+            return null;
         await placement.PlaceAsync(completed, cancellationToken);
         return completed;
     }

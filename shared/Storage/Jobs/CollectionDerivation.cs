@@ -78,15 +78,17 @@ public sealed class CollectionDerivation(MarketplaceStorage storage, Derivation 
             throw new JobFailureException("internal-error", $"'{item.Output}' can't be an adapter's name.");
         var key = Key(job.Id, item.Label);
         if (await storage.Versions.FindByUploadAsync(output, key, cancellationToken) is { } present)
-            return await storage.Commit.CompleteAsync(present, cancellationToken);
+            return await storage.Commit.CompleteAsync(present, cancellationToken) ?? throw Deleted(output);
 
         var derived = await ResolveAsync(request, item, general, output, cancellationToken);
         // The same was made before by another job: asking for a library again costs only what is new in it.
         if (await storage.Versions.NewestAsync(output, cancellationToken) is { Lineage: { } lineage } newest && lineage.Kernel == kernel && lineage.RecipeJson == derived.ToJson())
-            return await storage.Commit.CompleteAsync(newest, cancellationToken);
-        var result = await derivation.DeriveAsync(derived, job.Owner, key, kernel, compute, progress, cancellationToken);
-        return (await storage.Versions.GetAsync(output, result.Version.Number, cancellationToken))!;
+            return await storage.Commit.CompleteAsync(newest, cancellationToken) ?? throw Deleted(output);
+        var result = await derivation.DeriveAsync(derived, job, key, kernel, compute, progress, cancellationToken);
+        return await storage.Versions.GetAsync(output, result.Version.Number, cancellationToken) ?? throw Deleted(output);
     }
+
+    private static JobFailureException Deleted(AdapterId output) => new("deleted", $"'{output}' was deleted while the job ran.");
 
     /// <summary>What one item asks of a derivation.</summary>
     private async Task<DerivationRequest> ResolveAsync(

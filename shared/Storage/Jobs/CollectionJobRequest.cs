@@ -1,7 +1,10 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Marketplace.Core;
 using Marketplace.Core.Api;
+using Marketplace.Core.Formats;
 using Marketplace.Core.Merges;
 
 namespace Marketplace.Storage.Jobs;
@@ -19,9 +22,10 @@ namespace Marketplace.Storage.Jobs;
 /// <param name="Items">The versions to make.</param>
 /// <param name="Skipped">What was asked for and can't be had, as was known when it was asked for.</param>
 /// <param name="Snapshot">The snapshot that the items are clusters of.</param>
+/// <param name="Card">Which model card the versions get.</param>
 public sealed record CollectionJobRequest(
     string MadeBy, string BaseModel, MergeRecipe Recipe, string Collection, bool Private, ImmutableArray<CollectionInput> General,
-    ImmutableArray<CollectionItem> Items, ImmutableArray<RefusedMember> Skipped, string? Snapshot = null)
+    ImmutableArray<CollectionItem> Items, ImmutableArray<RefusedMember> Skipped, string? Snapshot = null, int Card = DerivedCard.Version)
 {
     /// <summary>Residuals of a batch of subtractions.</summary>
     public const string Residuals = "genknowsub";
@@ -43,9 +47,10 @@ public sealed record CollectionJobRequest(
     /// <summary>Reads a canonical text.</summary>
     public static CollectionJobRequest Parse(string json) => JsonSerializer.Deserialize<CollectionJobRequest>(json, ApiJson.Options)!;
 
-    /// <summary>Every adapter that it names, as <c>owner/name</c>.</summary>
-    public IEnumerable<string> Names() => General.Concat(Items.SelectMany(i => i.Inputs)).Select(i => i.Version).Concat(Skipped.Select(s => s.Label))
-        .Where(n => n.Contains('/', StringComparison.Ordinal)).Select(n => n.Split('@')[0]).Distinct(StringComparer.OrdinalIgnoreCase);
+    /// <summary>Every version that it names; where it names an adapter alone, the number is that of any.</summary>
+    public IEnumerable<(AdapterId Adapter, int Number)> Versions() => General.Concat(Items.SelectMany(i => i.Inputs)).Select(i => i.Version).Concat(Skipped.Select(s => s.Label))
+        .Where(n => n.Contains('/', StringComparison.Ordinal)).Select(n => n.Split('@'))
+        .Select(n => (AdapterId.Parse(n[0]), n.Length > 1 && int.TryParse(n[1], NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : int.MaxValue)).Distinct();
 }
 
 /// <summary>A version to make.</summary>

@@ -21,7 +21,7 @@ public delegate IEnumerable<MergedModule> ModuleComputation(
     MergePlan plan, IReadOnlyList<Adapter> inputs, JobProgressReporter progress, CancellationToken cancellationToken);
 
 /// <summary>
-/// From a derivation job to a published version: open the inputs, plan, compute, export in the serving profile, check the export like any upload,
+/// From a derivation job to a published version: open the inputs, plan, compute, export in the serving profile, write a model card, check all of it like any upload,
 /// publish. The numbers come from whoever runs it: Core in the functions, TorchSharp in the kernels.
 /// </summary>
 public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader, AdapterPublisher publisher, BaseModelFiles? models = null, IMergeKernels? kernels = null)
@@ -30,11 +30,11 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
     /// <exception cref="JobFailureException">The inputs can't be combined, or the result fails its checks.</exception>
     public async Task<string> RunAsync(
         JobRecord job, string? kernel, ModuleComputation compute, JobProgressReporter progress, CancellationToken cancellationToken) => JsonSerializer.Serialize(
-            await DeriveAsync(DerivationRequest.Parse(job.RequestJson), job.Owner, job.Id, kernel, compute, progress, cancellationToken), ApiJson.Options);
+            await DeriveAsync(DerivationRequest.Parse(job.RequestJson), job, job.Id, kernel, compute, progress, cancellationToken), ApiJson.Options);
 
     /// <summary>Derives one version.</summary>
     /// <param name="request">What is asked.</param>
-    /// <param name="owner">The account that publishes.</param>
+    /// <param name="job">For which job; its account publishes.</param>
     /// <param name="key">Names reports and version: one key makes one version, however often it is derived.</param>
     /// <param name="kernel">Who computes, as lineages show it.</param>
     /// <param name="compute">Computes the modules.</param>
@@ -43,7 +43,7 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
     /// <param name="learned">Asked after the computation what it has learned.</param>
     /// <exception cref="JobFailureException">The inputs can't be combined, or the result fails its checks.</exception>
     public async Task<DerivedResult> DeriveAsync(
-        DerivationRequest request, string owner, string key, string? kernel, ModuleComputation compute, JobProgressReporter progress, CancellationToken cancellationToken,
+        DerivationRequest request, JobRecord job, string key, string? kernel, ModuleComputation compute, JobProgressReporter progress, CancellationToken cancellationToken,
         Func<LearnedComposition?>? learned = null)
     {
         var started = Stopwatch.GetTimestamp();
@@ -53,8 +53,12 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         var report = new MergeReport(made.Modules, plan.NotMerged);
         var computedBy = folded.Weights is null ? kernel : $"{kernel} base-weights-{folded.Weights}";
         // Before the version, which must not be without it; a repeated delivery writes it again.
-        await storage.Reports.PutMergeAsync(key, MergeReports.ToJson(request, graph, report, computedBy, Stopwatch.GetElapsedTime(started), learned?.Invoke()?.Report), cancellationToken);
-        var version = await PublishAsync(request, owner, key, computedBy, scratch.Path, learned?.Invoke(), cancellationToken);
+        var view = MergeReports.View(request, graph, report, computedBy, Stopwatch.GetElapsedTime(started), learned?.Invoke()?.Report);
+        await storage.Reports.PutMergeAsync(key, MergeReports.ToJson(view), cancellationToken);
+        var lineage = Lineage(request, computedBy, learned?.Invoke());
+        var card = await DerivedCards.ComposeAsync(storage, request, lineage, view, made.Export, cancellationToken);
+        await File.WriteAllBytesAsync(Path.Combine(scratch.Path, RepositoryPath.Card), card.Write(), cancellationToken);
+        var version = await PublishAsync(request, job, key, scratch.Path, lineage, cancellationToken);
 
         var notMerged = plan.NotMerged.SelectMany((tensors, input) => tensors.Select(t => $"{graph.Leaves[input]}: {t}"));
         return new DerivedResult(
@@ -77,11 +81,7 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         DerivationRequest request, string folder, ModuleComputation compute, JobProgressReporter progress, CancellationToken cancellationToken)
     {
         // The commit looks again; here it saves the work.
-        foreach (var input in request.Inputs.Select(i => AdapterId.Parse(i.Adapter)).Distinct())
-        {
-            if (await storage.Adapters.GetAsync(input, cancellationToken) is { Takedown: not null })
-                throw InputTakenDown(input);
-        }
+        await JobInputs.CheckAsync(storage, request.Inputs, cancellationToken);
 
         var graph = request.Graph();
         using var inputs = await OpenAsync(request, graph, cancellationToken);
@@ -138,27 +138,27 @@ public sealed class Derivation(MarketplaceStorage storage, LibraryReader reader,
         new("self-check-failed", string.Join(' ', problems.Select(p => $"[{p.Code}] {p.Message}")));
 
     private async Task<VersionRecord> PublishAsync(
-        DerivationRequest request, string owner, string key, string? kernel, string folder, LearnedComposition? learned, CancellationToken cancellationToken)
+        DerivationRequest request, JobRecord job, string key, string folder, Lineage lineage, CancellationToken cancellationToken)
     {
-        string[] names = [RepositoryPath.Config, RepositoryPath.Weights];
+        string[] names = [RepositoryPath.Card, RepositoryPath.Config, RepositoryPath.Weights];
         var report = AdapterValidator.Validate([.. names.Select(n => AdapterFile.FromFile(n, Path.Combine(folder, n)))]);
         if (!report.Accepted)
             throw new JobFailureException("self-check-failed", string.Join(' ', report.Issues.Select(i => $"[{i.Code}] {i.Path}: {i.Message}")));
         await storage.Reports.PutAsync(key, report.ToJson(), cancellationToken);
 
-        var publication = new Publication(AdapterId.Parse(request.Output.Adapter), owner, request.Output.Private, key, Message: request.Recipe.Notes, Lineage: Lineage(request, kernel, learned));
+        var publication = new Publication(AdapterId.Parse(request.Output.Adapter), job.Owner, request.Output.Private, key, Message: request.Recipe.Notes, Lineage: lineage, BegunAt: job.StartedAt);
         ImmutableArray<string> warnings = [.. report.Issues.Where(i => i.Severity == IssueSeverity.Warning).Select(i => i.Code).Distinct()];
         return await publisher.PublishAsync(folder, report, warnings, publication, cancellationToken) switch
         {
             PublishOutcome.Published published => published.Version,
             PublishOutcome.QuotaExceeded full => throw new JobFailureException("quota-exceeded", full.Excess.ToString()),
-            PublishOutcome.InputTakenDown { Input: var input } => throw InputTakenDown(input),
+            PublishOutcome.InputTakenDown { Input: var input } => throw JobInputs.TakenDown(input),
+            PublishOutcome.InputDeleted { Input: var input } => throw JobInputs.Deleted(input),
+            PublishOutcome.Deleted => throw new JobFailureException("deleted", $"'{request.Output.Adapter}' was deleted while this was made; asked for again, it is made as a new adapter."),
             PublishOutcome.TakenDown => throw new JobFailureException("taken-down", $"'{request.Output.Adapter}' was taken down; nothing is published to it."),
             _ => throw new JobFailureException("forbidden", $"The name '{request.Output.Adapter}' belongs to another account."),
         };
     }
-
-    private static JobFailureException InputTakenDown(AdapterId input) => new("input-taken-down", $"'{input}' was taken down; nothing is made from it.");
 
     private static Lineage Lineage(DerivationRequest request, string? kernel, LearnedComposition? learned) => new(
         request.Method,

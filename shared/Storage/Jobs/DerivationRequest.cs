@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Marketplace.Core.Api;
+using Marketplace.Core.Formats;
 using Marketplace.Core.Merges;
 
 namespace Marketplace.Storage.Jobs;
@@ -14,7 +15,9 @@ namespace Marketplace.Storage.Jobs;
 /// <param name="Inputs">The versions that go in, each once, in the order in which the recipe names them.</param>
 /// <param name="BaseModel">The one base model they all belong to.</param>
 /// <param name="Composition">How the inputs are combined, where that is learned; the recipe is then what learning starts from.</param>
-public sealed record DerivationRequest(MergeRecipe Recipe, ImmutableArray<ResolvedInput> Inputs, string BaseModel, CompositionPart? Composition = null)
+/// <param name="Card">Which model card the result gets: it is among the bytes that follow from the request.</param>
+public sealed record DerivationRequest(
+    MergeRecipe Recipe, ImmutableArray<ResolvedInput> Inputs, string BaseModel, CompositionPart? Composition = null, int Card = DerivedCard.Version)
 {
     /// <summary>What lineages call the method.</summary>
     [JsonIgnore]

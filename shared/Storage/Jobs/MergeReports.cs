@@ -9,6 +9,9 @@ namespace Marketplace.Storage.Jobs;
 /// <summary>Merge reports as they are stored: for whoever may see all parents. Readers take out what a caller may not see.</summary>
 public static class MergeReports
 {
+    /// <summary>A report as it is stored.</summary>
+    public static string ToJson(MergeReportView report) => JsonSerializer.Serialize(report, ApiJson.Options);
+
     /// <summary>The report of a computation that is done.</summary>
     /// <param name="request">What was asked.</param>
     /// <param name="graph">The same as a graph; its leaves are the report's parents.</param>
@@ -16,15 +19,14 @@ public static class MergeReports
     /// <param name="kernel">Who computed it.</param>
     /// <param name="elapsed">How long that took.</param>
     /// <param name="learned">What was learned before, where that was so.</param>
-    public static string ToJson(DerivationRequest request, MergeGraph graph, MergeReport report, string? kernel, TimeSpan elapsed, CompositionReport? learned = null)
+    public static MergeReportView View(DerivationRequest request, MergeGraph graph, MergeReport report, string? kernel, TimeSpan elapsed, CompositionReport? learned = null)
     {
         // Cutting a rank is an orthogonal projection, so what is left follows from what was there and what is gone.
         double[] squared = [.. report.Modules.Select(m => Math.Max(0, (m.Norm * m.Norm) - (m.DiscardedNorm * m.DiscardedNorm)))];
-        var view = new MergeReportView(
+        return new MergeReportView(
             request.Method, learned is null ? graph.RecipeDigest : null, kernel, [.. graph.Leaves.Select((leaf, index) => Parent(request, leaf, index, report, squared))],
             report.MaxRank, report.Norm, report.DiscardedNorm, report.RelativeDiscarded, Math.Round(elapsed.TotalSeconds, 3), PeakMemory(),
             [.. report.Modules.Select(Module)], report.General, learned);
-        return JsonSerializer.Serialize(view, ApiJson.Options);
     }
 
     /// <summary>Reads what <see cref="ToJson"/> wrote.</summary>

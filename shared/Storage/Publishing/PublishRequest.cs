@@ -33,6 +33,9 @@ public sealed record PublishRequest
     /// <summary>Stands for the parent of a first version, where there must be none.</summary>
     public const string NoParent = "0000000000000000000000000000000000000000";
 
+    /// <summary>When the upload or the job began; null for now. What began before its adapter was deleted is not published as a new one.</summary>
+    public DateTimeOffset? BegunAt { get; init; }
+
     /// <summary>What the publisher says about the version.</summary>
     public string? Message { get; init; }
 
@@ -79,4 +82,10 @@ public abstract record PublishOutcome
 
     /// <summary>An adapter that it was made from was taken down.</summary>
     public sealed record InputTakenDown(AdapterId Input) : PublishOutcome;
+
+    /// <summary>The adapter was deleted since the work began.</summary>
+    public sealed record Deleted : PublishOutcome;
+
+    /// <summary>An adapter that it was made from was deleted.</summary>
+    public sealed record InputDeleted(AdapterId Input) : PublishOutcome;
 }

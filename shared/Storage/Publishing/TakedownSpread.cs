@@ -29,7 +29,7 @@ internal sealed class TakedownSpread(MarketplaceStorage storage)
             {
                 if (use.Adapter == root || await storage.Versions.GetAsync(use.Adapter, use.Number, ct) is not { } same || same.Weights != version.Weights)
                     continue;
-                await storage.Descendants.TaintAsync(use.Adapter, use.Number, root, ct);
+                await storage.Descendants.TaintAsync(use.Adapter, use.Number, root, own.At, ct);
                 if (await TakeDownAsync(use.Adapter, root, own, copy: true, ct))
                     down.Add(use.Adapter);
                 Add(use.Adapter, use.Number);
@@ -64,9 +64,13 @@ internal sealed class TakedownSpread(MarketplaceStorage storage)
         var roots = new HashSet<AdapterId>();
         foreach (var parent in lineage.Parents.DistinctBy(p => (p.Adapter, p.Number)))
         {
-            if (await storage.Adapters.GetAsync(parent.Adapter, ct) is { Takedown.InForce: not null })
+            if (await storage.Adapters.GetAsync(parent.Adapter, parent.Number, ct) is { Takedown.InForce: not null })
                 roots.Add(parent.Adapter);
-            roots.UnionWith((await storage.Descendants.TaintsAsync(parent.Adapter, parent.Number, ct)).Select(t => t.Root));
+            foreach (var (_, root, at) in await storage.Descendants.TaintsAsync(parent.Adapter, parent.Number, ct))
+            {
+                if (await storage.Adapters.GetAsync(root, ct) is { } record && Takedowns.Counts(record, at))
+                    roots.Add(root);
+            }
         }
 
         foreach (var root in roots)
@@ -103,7 +107,7 @@ internal sealed class TakedownSpread(MarketplaceStorage storage)
     // The note, and under the policy the mark; says whether the adapter is down because of the root now.
     private async Task<bool> TouchAsync(VersionRecord child, AdapterId root, TakedownCause own, CancellationToken ct)
     {
-        await storage.Descendants.TaintAsync(child.Adapter, child.Number, root, ct);
+        await storage.Descendants.TaintAsync(child.Adapter, child.Number, root, own.At, ct);
         if (own.Descendants == DescendantPolicy.TakeDown)
             return await TakeDownAsync(child.Adapter, root, own, copy: false, ct);
         await storage.Audit.WriteAsync(

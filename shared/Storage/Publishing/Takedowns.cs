@@ -95,7 +95,7 @@ public sealed class Takedowns
         foreach (var group in (await storage.Descendants.TaintsAsync(id, number, ct)).GroupBy(t => t.Root))
         {
             if (await storage.Adapters.GetAsync(group.Key, ct) is { Takedown.InForce: { Descendants: not DescendantPolicy.Keep } cause } root)
-                found.AddRange(group.Select(t => (t.Number, new Taint(root, cause))));
+                found.AddRange(group.Where(t => Counts(root, t.At)).Select(t => (t.Number, new Taint(root, cause))));
         }
 
         return found.ToLookup(f => f.Number, f => f.Taint);
@@ -127,12 +127,8 @@ public sealed class Takedowns
         return down;
     }
 
-    /// <summary>The first of a lineage's inputs that is down; null if none is.</summary>
-    internal async Task<AdapterId?> DownAmongAsync(Lineage? lineage, CancellationToken ct)
-    {
-        var parents = await Task.WhenAll((lineage?.Parents ?? []).Select(p => p.Adapter).Distinct().Select(p => storage.Adapters.GetAsync(p, ct)));
-        return parents.FirstOrDefault(p => p is { Takedown: not null })?.Id;
-    }
+    /// <summary>Whether what was noted of a root's takedown concerns the adapter that has its name now.</summary>
+    internal static bool Counts(AdapterRecord root, DateTimeOffset at) => root.DeletedThrough == 0 || at >= root.CreatedAt;
 
     /// <summary>Lets a version that has just been committed have what the takedowns of its ancestors mean for it.</summary>
     internal Task ApplyAsync(VersionRecord version, CancellationToken ct) => spread.ApplyAsync(version, ct);

@@ -4,7 +4,7 @@ namespace Marketplace.Storage;
 
 /// <summary>
 /// Makes what accounts are charged agree with what they have published: what was published before there were charges, charges of publishes that never came to their version, and adapters
-/// whose bytes were given up after a takedown. While an adapter can be restored it counts.
+/// that were deleted, or whose bytes were given up after a takedown. While an adapter can be restored it counts.
 /// </summary>
 public sealed class UsageRecount
 {
@@ -31,16 +31,19 @@ public sealed class UsageRecount
         // A publish takes less than the grace period from its charge to its version.
         var before = now - storage.Options.SweepGrace;
         var (versions, sets) = (new List<VersionRecord>(), new List<(AdapterId Set, EvaluationSetVersion Version)>());
-        var purged = new HashSet<AdapterId>();
-        await foreach (var adapter in storage.Adapters.ListOwnedAsync(owner, ct))
+        // The highest number that no longer counts.
+        var gone = new Dictionary<AdapterId, int>();
+        await foreach (var adapter in storage.Adapters.ListRowsAsync(owner, ct))
         {
-            if (adapter.Takedown is { PurgedAt: not null })
-                purged.Add(adapter.Id);
+            if (adapter.Takedown is { PurgedAt: not null } || adapter.Deletion is not null)
+                gone[adapter.Id] = int.MaxValue;
+            else if (adapter.DeletedThrough > 0)
+                gone[adapter.Id] = adapter.DeletedThrough;
         }
 
         await foreach (var version in storage.Versions.ListOwnedAsync(owner, ct))
         {
-            if (!purged.Contains(version.Adapter))
+            if (version.Number > gone.GetValueOrDefault(version.Adapter))
                 versions.Add(version);
         }
 

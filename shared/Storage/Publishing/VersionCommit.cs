@@ -6,7 +6,7 @@ namespace Marketplace.Storage;
 /// <summary>
 /// The one place that publishes. Order: bytes, derived data, the account's charge, content index, descendants of the inputs, version row, then what follows from that row
 /// (pointer, takedowns of inputs, library, audit). The version row is the commit; before it there is only garbage for the sweep, after it everything can be redone from the row.
-/// Any step may be repeated, and any process may do the later steps for another that died.
+/// Any step may be repeated, and any process may do the later steps for another that died. A name whose adapter was deleted is used anew with the next free number (<see cref="Deletion"/>).
 /// </summary>
 public sealed class VersionCommit
 {
@@ -26,30 +26,49 @@ public sealed class VersionCommit
         foreach (var derived in request.Derived)
             await storage.Derived.PutAsync(request.WeightsDigest, derived.AnalysisVersion, derived.Name, derived.Content, ct);
         var owner = await storage.Publishers.EnsureAsync(request.Owner, ct);
+        var begun = request.BegunAt ?? storage.Clock.GetUtcNow();
 
         while (true)
         {
+            // A deletion ends before anything is written for the adapter that takes its name.
+            var name = await storage.Adapters.GetRowAsync(request.Adapter, ct);
+            if (name is { Deletion.Done: false })
+            {
+                await storage.Deletion.FinishAsync(request.Adapter, ct);
+                continue;
+            }
+
+            if (name?.DeletedAt >= begun)
+                return new PublishOutcome.Deleted();
+            var floor = name?.DeletedThrough ?? 0;
             // The head is read before looking for this key's version. Whoever publishes the same key meanwhile gets a higher number than
             // this head, hence the number we would take: we meet on it.
-            var head = await storage.Versions.NewestAsync(request.Adapter, ct);
-            if (await storage.Versions.FindByUploadAsync(request.Adapter, request.IdempotencyKey, ct) is { } present)
-                return new PublishOutcome.Published(await CompleteAsync(present, ct));
+            var head = await storage.Versions.NewestAsync(request.Adapter, ct) is { } newest && newest.Number > floor ? newest : null;
+            if (await storage.Versions.FindByUploadAsync(request.Adapter, request.IdempotencyKey, ct) is { } present && present.Number > floor)
+                return await CompleteAsync(present, ct) is { } completed ? new PublishOutcome.Published(completed) : new PublishOutcome.Deleted();
             if (request.ExpectedParent is not null && request.ExpectedParent != (head?.Id ?? PublishRequest.NoParent))
                 return new PublishOutcome.ParentConflict(head is null ? null : new VersionPointer(head.Number, head.Id));
 
-            var version = Compose(request, owner, head);
+            var version = Compose(request, owner, head, floor);
             if (await storage.Usage.ChargeAsync(version, ct) is { } excess)
                 return new PublishOutcome.QuotaExceeded(excess);
             foreach (var digest in version.Files.Select(f => f.Digest).Distinct())
                 await storage.ContentIndex.AddAsync(new ContentUse(digest, version.Adapter, version.Number, owner, version.Private), ct);
             if (version.Lineage is { } lineage)
                 await storage.Descendants.AddAsync(version.Adapter, version.Number, lineage, ct);
-            if (await ObstacleAsync(version, ct) is { } obstacle)
+            var row = await storage.Adapters.GetRowAsync(version.Adapter, ct);
+            if (row is { Deletion.Done: false } || (row?.DeletedThrough ?? 0) != floor)
+                continue; // deleted meanwhile
+            if (row?.Takedown is { } mark)
+                return new PublishOutcome.TakenDown(mark);
+            if (await InputObstacleAsync(version, ct) is { } obstacle)
                 return obstacle;
             if (await storage.Versions.AddAsync(version, ct) == AddResult.Added)
             {
+                if (await CompleteAsync(version, ct) is not { } published)
+                    return new PublishOutcome.Deleted();
                 MarketplaceMeter.OnPublished(version);
-                return new PublishOutcome.Published(await CompleteAsync(version, ct));
+                return new PublishOutcome.Published(published);
             }
 
             // The number is taken. Whoever took it may have died since: help the pointer forward, then look again.
@@ -59,20 +78,25 @@ public sealed class VersionCommit
     }
 
     /// <summary>
-    /// What was taken down since the work began, right before the row that commits it. A takedown that begins after this look finds the version by the index row that is there already, or is found by
+    /// What was taken down or deleted since the work began, right before the row that commits it. A takedown that begins after this look finds the version by the index row that is there already, or is found by
     /// <see cref="Takedowns.ApplyAsync"/> after the version row: then the version was published before, and is treated as all other descendants are.
     /// </summary>
-    private async Task<PublishOutcome?> ObstacleAsync(VersionRecord version, CancellationToken ct)
+    private async Task<PublishOutcome?> InputObstacleAsync(VersionRecord version, CancellationToken ct)
     {
-        if (await storage.Adapters.GetAsync(version.Adapter, ct) is { Takedown: { } mark })
-            return new PublishOutcome.TakenDown(mark);
-        return await storage.Takedowns.DownAmongAsync(version.Lineage, ct) is { } input ? new PublishOutcome.InputTakenDown(input) : null;
+        var inputs = await Task.WhenAll((version.Lineage?.Parents ?? []).DistinctBy(p => (p.Adapter, p.Number)).Select(async p => (p.Number, Row: await storage.Adapters.GetRowAsync(p.Adapter, ct))));
+        if (inputs.FirstOrDefault(i => i.Row is { Takedown: not null }).Row is { } down)
+            return new PublishOutcome.InputTakenDown(down.Id);
+        return inputs.FirstOrDefault(i => i.Row is { } row && !row.Has(i.Number)).Row is { } gone ? new PublishOutcome.InputDeleted(gone.Id) : null;
     }
 
-    /// <summary>Does what follows from a version row: the adapter's pointer, takedowns of its inputs, its library entry, the audit event. Repeatable by anyone.</summary>
-    public async Task<VersionRecord> CompleteAsync(VersionRecord version, CancellationToken ct = default)
+    /// <summary>
+    /// Does what follows from a version row: the adapter's pointer, takedowns of its inputs, its library entry, the audit event. Repeatable by anyone. Null if the adapter was deleted before: what a publisher
+    /// wrote that did not see the mark is removed.
+    /// </summary>
+    public async Task<VersionRecord?> CompleteAsync(VersionRecord version, CancellationToken ct = default)
     {
-        var (adapter, left) = await AdvanceAsync(version, ct);
+        if (await AdvanceAsync(version, ct) is not var (adapter, left))
+            return null;
         await storage.Takedowns.ApplyAsync(version, ct);
         await storage.Catalogue.SyncLibraryAsync(version.Adapter, [left, adapter.BaseModel, await ResolveAsync(version, ct)], ct);
         var audit = new AuditEvent(version.CreatedAt, version.PublishedBy, "publish", $"{version.Adapter}@{version.Number}", version.Id);
@@ -80,19 +104,31 @@ public sealed class VersionCommit
         return version;
     }
 
-    /// <summary>Moves the pointer to the version unless it is there or beyond; returns the adapter and the base model it had before.</summary>
-    private async Task<(AdapterRecord Adapter, string? Left)> AdvanceAsync(VersionRecord version, CancellationToken ct)
+    /// <summary>Moves the pointer to the version unless it is there or beyond; returns the adapter and the base model it had before, or null if the version's adapter was deleted.</summary>
+    private async Task<(AdapterRecord Adapter, string? Left)?> AdvanceAsync(VersionRecord version, CancellationToken ct)
     {
         while (true)
         {
-            var present = await storage.Adapters.GetAsync(version.Adapter, ct);
+            var present = await storage.Adapters.GetRowAsync(version.Adapter, ct);
+            if (present is { Deletion.Done: false } || present?.DeletedThrough >= version.Number)
+            {
+                await storage.Deletion.ClearAsync(present, ct);
+                return null;
+            }
+
             if (present?.Main?.Number >= version.Number)
                 return (present, null);
             var baseModel = await ResolveAsync(version, ct);
             if (baseModel is not null)
                 await storage.BaseModels.EnsureAsync(baseModel, ct);
             var now = storage.Clock.GetUtcNow();
-            var moved = (present ?? new AdapterRecord(version.Adapter, version.Private, Listed: true, "", null, null, now, now, null, default)) with
+            var started = new AdapterRecord(version.Adapter, version.Private, Listed: true, "", null, null, now, now, null, default);
+            var moved = present switch
+            {
+                null => started,
+                { Deletion: not null } => started with { ETag = present.ETag, DeletedThrough = present.DeletedThrough, DeletedAt = present.DeletedAt },
+                _ => present,
+            } with
             {
                 BaseModelName = version.BaseModelName,
                 BaseModel = baseModel,
@@ -122,13 +158,13 @@ public sealed class VersionCommit
         }
     }
 
-    private VersionRecord Compose(PublishRequest request, string owner, VersionRecord? head)
+    private VersionRecord Compose(PublishRequest request, string owner, VersionRecord? head, int floor)
     {
         var manifest = VersionManifest.Create(request.Files.Select(f => f.File), head?.Id);
         // The spelling of the first publication stays.
         var adapter = head?.Adapter ?? (AdapterId.TryCreate(owner, request.Adapter.Name, out var id) ? id : request.Adapter);
         return new VersionRecord(
-            adapter, (head?.Number ?? 0) + 1, manifest.Id, manifest.Parent, manifest.Files, storage.Clock.GetUtcNow(), owner, request.Message,
+            adapter, (head?.Number ?? floor) + 1, manifest.Id, manifest.Parent, manifest.Files, storage.Clock.GetUtcNow(), owner, request.Message,
             request.BaseModelName, request.Lineage, request.IdempotencyKey, request.Private, request.WeightsDigest, request.ConfigDigest, request.Summary);
     }
 }

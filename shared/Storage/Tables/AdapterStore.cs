@@ -48,9 +48,15 @@ public sealed class AdapterStore
 
     internal AdapterStore(Table table, LibraryMembers members) => (this.table, this.members) = (table, members);
 
-    /// <summary>The adapter of that name; null if there is none. Says nothing about who may see it.</summary>
-    public async Task<AdapterRecord?> GetAsync(AdapterId id, CancellationToken ct = default) =>
-        await table.GetAsync(Keys.AdapterRow(id), ct) is { } row ? Read(row) : null;
+    /// <summary>The adapter of that name; null if there is none, or it was deleted. Says nothing about who may see it.</summary>
+    public async Task<AdapterRecord?> GetAsync(AdapterId id, CancellationToken ct = default) => await GetRowAsync(id, ct) is { Deletion: null } adapter ? adapter : null;
+
+    /// <summary>The adapter that a version of that number belongs to; null if that one was deleted, whatever has its name now.</summary>
+    public async Task<AdapterRecord?> GetAsync(AdapterId id, int number, CancellationToken ct = default) =>
+        await GetRowAsync(id, ct) is { } adapter && adapter.Has(number) ? adapter : null;
+
+    /// <summary>The row of that name, also that of a deleted adapter.</summary>
+    internal async Task<AdapterRecord?> GetRowAsync(AdapterId id, CancellationToken ct) => await table.GetAsync(Keys.AdapterRow(id), ct) is { } row ? Read(row) : null;
 
     /// <summary>Takes a name, if nobody has it in any spelling.</summary>
     public async Task<AddResult> CreateAsync(AdapterRecord adapter, CancellationToken ct = default) =>
@@ -88,11 +94,14 @@ public sealed class AdapterStore
     {
         var filter = Filter.All(owner is null ? null : Filter.Partition(Keys.Lower(owner)), Filter.Of($"Spelling eq {SpellingKey(spelling)}"));
         await foreach (var row in table.QueryAsync(filter, ct))
-            yield return Read(row);
+        {
+            if (Read(row) is { Deletion: null } adapter)
+                yield return adapter;
+        }
     }
 
-    /// <summary>All adapters of one account, whoever may see them.</summary>
-    internal async IAsyncEnumerable<AdapterRecord> ListOwnedAsync(string owner, [EnumeratorCancellation] CancellationToken ct)
+    /// <summary>All adapters of one account, whoever may see them, and the rows of deleted ones.</summary>
+    internal async IAsyncEnumerable<AdapterRecord> ListRowsAsync(string owner, [EnumeratorCancellation] CancellationToken ct)
     {
         await foreach (var row in table.QueryAsync(Filter.Partition(Keys.Lower(owner)), ct))
             yield return Read(row);
@@ -111,7 +120,7 @@ public sealed class AdapterStore
             Listed(query));
         await foreach (var row in table.QueryAsync(filter.Length == 0 ? null : filter, ct, PageSize(query)))
         {
-            if (Read(row) is var adapter && (adapter.Takedown is null || (query.IncludeTakenDown && (query.Caller.IsAdmin || query.Caller.Is(adapter.Id.Owner)))))
+            if (Read(row) is { Deletion: null } adapter && (adapter.Takedown is null || (query.IncludeTakenDown && (query.Caller.IsAdmin || query.Caller.Is(adapter.Id.Owner)))))
                 yield return (row.Key(), adapter);
         }
     }
@@ -166,6 +175,9 @@ public sealed class AdapterStore
         row["UpdatedAt"] = adapter.UpdatedAt;
         row.SetValue("Summary", adapter.Summary);
         row.SetValue("Takedown", adapter.Takedown);
+        row.SetValue("Deletion", adapter.Deletion);
+        row["DeletedThrough"] = adapter.DeletedThrough;
+        row["DeletedAt"] = adapter.DeletedAt;
         return row;
     }
 
@@ -173,5 +185,5 @@ public sealed class AdapterStore
         row.Adapter(), row.Flag("Private"), row.Flag("Listed"), row.Text("BaseModelName"), row.GetString("BaseModel"),
         row.GetInt32("MainNumber") is { } number ? new VersionPointer(number, row.Text("MainId")) : null,
         row.Time("CreatedAt"), row.Time("UpdatedAt"), row.Value<AdapterSummary>("Summary"), row.ETag,
-        row.Value<TakedownMark>("Takedown"));
+        row.Value<TakedownMark>("Takedown"), row.Value<DeletionMark>("Deletion"), row.Number("DeletedThrough"), row.GetDateTimeOffset("DeletedAt"));
 }

@@ -36,7 +36,7 @@ public sealed class ArrivalStore
         var found = new List<Arrival>();
         await foreach (var row in table.QueryAsync(Filter.Partition(snapshotId), ct))
         {
-            if (await adapters.GetAsync(row.Adapter(), ct) is { } adapter && caller.CanSee(adapter))
+            if (await adapters.GetAsync(row.Adapter(), row.Number("VersionNumber"), ct) is { } adapter && caller.CanSee(adapter))
                 found.Add(Read(row));
         }
 
@@ -46,6 +46,16 @@ public sealed class ArrivalStore
     /// <summary>One adapter's arrival in a clustering; null if it did not arrive there. The caller has made sure that the adapter may be seen.</summary>
     public async Task<Arrival?> GetAsync(string snapshotId, AdapterId adapter, CancellationToken ct = default) =>
         await table.GetAsync(Keys.Arrival(snapshotId, adapter), ct) is { } row ? Read(row) : null;
+
+    /// <summary>Removes an arrival of one of an adapter's versions up to a number.</summary>
+    internal async Task RemoveThroughAsync(string snapshotId, AdapterId adapter, int through, CancellationToken ct)
+    {
+        while (await table.GetAsync(Keys.Arrival(snapshotId, adapter), ct) is { } row && row.Number("VersionNumber") <= through)
+        {
+            if (await table.DeleteAsync(row.Key(), row.ETag, ct) != UpdateResult.Conflict)
+                return;
+        }
+    }
 
     private static TableEntity Write(Arrival arrival)
     {

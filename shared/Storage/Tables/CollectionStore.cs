@@ -48,7 +48,7 @@ public sealed class CollectionStore
         foreach (var entry in body.Members)
         {
             var adapter = AdapterId.Parse(entry.Adapter);
-            if (await adapters.GetAsync(adapter, ct) is { } record && caller.CanSee(record))
+            if (await adapters.GetAsync(adapter, entry.Number, ct) is { } record && caller.CanSee(record))
                 seen.Add(new(entry.Label, adapter, new VersionPointer(entry.Number, entry.VersionId)));
         }
 

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using Azure;
 using Azure.Data.Tables;
 using Marketplace.Core;
 
@@ -61,22 +62,42 @@ public sealed class DescendantStore
         complete = true;
     }
 
-    /// <summary>Notes, at a published version, that something it was made from was taken down. The row stays; whether it still counts is asked of the root.</summary>
-    internal async Task TaintAsync(AdapterId child, int number, AdapterId root, CancellationToken ct)
+    /// <summary>
+    /// Notes, at a published version, that something it was made from was taken down, and when. The row stays; whether it still counts is asked of the root: one that was restored and deleted since is
+    /// not the one that has its name now.
+    /// </summary>
+    internal async Task TaintAsync(AdapterId child, int number, AdapterId root, DateTimeOffset at, CancellationToken ct)
     {
         var row = Rows.New(Keys.Taint(child, number, root));
         row["Root"] = root.ToString();
         row["Number"] = number;
+        row["At"] = at;
         await table.PutAsync(row, ct);
     }
 
-    /// <summary>What was noted at an adapter's versions: number and root, of one version or of all.</summary>
-    internal async Task<IReadOnlyList<(int Number, AdapterId Root)>> TaintsAsync(AdapterId child, int? number, CancellationToken ct)
+    /// <summary>Forgets what versions of a deleted adapter, up to a number, were made from, what was made from them, and what was noted at them.</summary>
+    internal async Task RemoveThroughAsync(AdapterId adapter, int through, IEnumerable<VersionRecord> versions, CancellationToken ct)
     {
-        var found = new List<(int, AdapterId)>();
+        foreach (var version in versions)
+        {
+            foreach (var parent in (version.Lineage?.Parents ?? []).DistinctBy(p => (p.Adapter, p.Number)))
+                await table.DeleteAsync(Keys.Descendant(parent.Adapter, parent.Number, adapter, version.Number), ETag.All, ct);
+        }
+
+        foreach (var partition in new[] { Keys.Adapter(adapter), Keys.TaintsOf(adapter) })
+        {
+            await foreach (var row in table.QueryAsync(Filter.All(Filter.Partition(partition), Filter.Of($"RowKey lt {Keys.After(through)}")), ct))
+                await table.DeleteAsync(row.Key(), ETag.All, ct);
+        }
+    }
+
+    /// <summary>What was noted at an adapter's versions: number, root and the time of its takedown, of one version or of all.</summary>
+    internal async Task<IReadOnlyList<(int Number, AdapterId Root, DateTimeOffset At)>> TaintsAsync(AdapterId child, int? number, CancellationToken ct)
+    {
+        var found = new List<(int, AdapterId, DateTimeOffset)>();
         var one = number is { } n ? Filter.Of($"RowKey ge {$"{n:D10}|"} and RowKey lt {$"{n:D10}}}"}") : null;
         await foreach (var row in table.QueryAsync(Filter.All(Filter.Partition(Keys.TaintsOf(child)), one), ct))
-            found.Add((row.Number("Number"), row.Adapter("Root")));
+            found.Add((row.Number("Number"), row.Adapter("Root"), row.Time("At")));
         return found;
     }
 }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Text.Json;
 using Azure;
 using Azure.Data.Tables;
@@ -146,12 +147,15 @@ public sealed class EvaluationResultStore
     // Each adapter's own row is asked once, however many subjects name it.
     private async Task<IReadOnlyList<EvaluationResultRecord>> VisibleAsync(IReadOnlyList<EvaluationResultRecord> results, Caller caller, CancellationToken ct)
     {
-        var seen = new ConcurrentDictionary<AdapterId, bool>();
-        var named = results.SelectMany(r => r.Subject.Adapters).Select(a => a.Id).Distinct();
-        await Parallel.ForEachAsync(named, new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = ct }, async (id, stop) =>
-            seen[id] = await adapters.GetAsync(id, stop) is { } adapter && caller.CanSee(adapter));
-        return [.. results.Where(r => r.Subject.Adapters.All(a => seen[a.Id]))];
+        var seen = new ConcurrentDictionary<(AdapterId, int), bool>();
+        var named = results.SelectMany(r => r.Subject.Adapters).Select(Version).Distinct();
+        await Parallel.ForEachAsync(named, new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = ct }, async (version, stop) =>
+            seen[version] = await adapters.GetAsync(version.Adapter, version.Number, stop) is { } adapter && caller.CanSee(adapter));
+        return [.. results.Where(r => r.Subject.Adapters.All(a => seen[Version(a)]))];
     }
+
+    // Subjects of results are resolved.
+    private static (AdapterId Adapter, int Number) Version(SubjectAdapter adapter) => (adapter.Id, int.Parse(adapter.Adapter[(adapter.Adapter.IndexOf('@') + 1)..], NumberStyles.None, CultureInfo.InvariantCulture));
 
     private BlobClient Blob(string folder, string id) => container.GetBlobClient($"{folder}{id}.safetensors");
 

@@ -55,6 +55,15 @@ public sealed class JobStore
         }
     }
 
+    /// <summary>Starts the next attempt at a job that succeeded, because what it made is no more; unless another has done so.</summary>
+    public async Task<JobSubmission> RestartAsync(JobRecord job, CancellationToken ct = default)
+    {
+        if (await table.UpdateAsync(Write(Restarted(job)), job.ETag, ct) == UpdateResult.Updated)
+            await table.PutAsync(Active(job), ct);
+        var present = await GetAsync(job.Id, ct) ?? job;
+        return new JobSubmission(present, present.Status == JobStatus.Queued);
+    }
+
     /// <summary>The job with that id, or null.</summary>
     public async Task<JobRecord?> GetAsync(string id, CancellationToken ct = default) =>
         IsId(id) && await table.GetAsync(Keys.Job(id), ct) is { } row ? Read(row) : null;

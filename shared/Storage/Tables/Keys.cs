@@ -121,6 +121,9 @@ internal static class Keys
     /// <summary>The partition of an adapter's descendants, and from where to where in it those of one version are.</summary>
     public static (string Partition, string From, string To) DescendantsOf(AdapterId parent, int number) => (Adapter(parent), $"{number:D10}|", $"{number:D10}}}");
 
+    /// <summary>Before this row key are what an adapter's partition of descendants, or of notes, has of versions up to a number.</summary>
+    public static string After(int number) => $"{number + 1L:D10}";
+
     public static Key DescendantsComplete => new(Everybody, "complete");
 
     public static string TaintsOf(AdapterId child) => Everybody + Adapter(child);
@@ -130,6 +133,12 @@ internal static class Keys
     public static Key TakenDown(AdapterId id) => new(Everybody, Adapter(id));
 
     public static Key TakenDownBecause(AdapterId root, AdapterId child) => new(Adapter(root), Adapter(child));
+
+    public static Key Deleted(AdapterId id) => new(Everybody, Adapter(id));
+
+    public static string DeletedFrom(string baseModel) => "b|" + Model(baseModel);
+
+    public static Key DeletedFrom(string baseModel, AdapterId id) => new(DeletedFrom(baseModel), Adapter(id));
 
     public static string EvaluationSetUses(Digest digest) => Everybody + digest.Hex;
 

@@ -29,6 +29,16 @@ internal sealed class LibraryMembers(Table table)
     public Task RemoveAsync(string baseModel, AdapterId adapter, CancellationToken ct) =>
         table.DeleteAsync(Keys.Member(baseModel, adapter), ETag.All, ct);
 
+    /// <summary>Removes a row that one of an adapter's versions up to a number wrote.</summary>
+    public async Task RemoveThroughAsync(string baseModel, AdapterId adapter, int through, CancellationToken ct)
+    {
+        while (await table.GetAsync(Keys.Member(baseModel, adapter), ct) is { } row && row.Number("VersionNumber") <= through)
+        {
+            if (await table.DeleteAsync(row.Key(), row.ETag, ct) != UpdateResult.Conflict)
+                return;
+        }
+    }
+
     public async IAsyncEnumerable<(Key Key, LibraryMember Member)> ScanAsync(
         string baseModel, Caller caller, Key? after, int? pageSize, [EnumeratorCancellation] CancellationToken ct)
     {

@@ -28,6 +28,14 @@ public sealed class LibraryStore
     /// <summary>Takes an adapter out of a library.</summary>
     public Task RemoveMemberAsync(string baseModel, AdapterId adapter, CancellationToken ct = default) => members.RemoveAsync(baseModel, adapter, ct);
 
+    /// <summary>Takes what an adapter's versions up to a number left out of a library, and out of what arrived in its clusterings.</summary>
+    internal async Task RemoveThroughAsync(string baseModel, AdapterId adapter, int through, ArrivalStore arrivals, CancellationToken ct)
+    {
+        await members.RemoveThroughAsync(baseModel, adapter, through, ct);
+        await foreach (var row in snapshots.QueryAsync(Filter.Partition(Keys.SnapshotsOf(baseModel)), ct))
+            await arrivals.RemoveThroughAsync(row.Text("Id"), adapter, through, ct);
+    }
+
     /// <summary>
     /// The members that exist for the caller, in ordinal order of their names. Each is checked against the adapter's own row, which is
     /// the truth about its privacy and base model; a member row may lag behind. Rows of an owner with many members are read together.
@@ -68,7 +76,7 @@ public sealed class LibraryStore
         Confirmed(member, await adapters.GetAsync(member.Adapter, ct), caller);
 
     private static LibraryMember? Confirmed(LibraryMember member, AdapterRecord? adapter, Caller caller) =>
-        adapter is { BaseModel: { } model } && Keys.Model(model) == Keys.Model(member.BaseModel) && caller.CanSee(adapter)
+        adapter is { BaseModel: { } model } && Keys.Model(model) == Keys.Model(member.BaseModel) && adapter.Has(member.Version.Number) && caller.CanSee(adapter)
             ? member with { Private = adapter.Private, Derived = adapter.Summary?.DerivedBy is not null } : null;
 
     // One scan of a partition instead of many point reads; few members are read side by side.
@@ -81,7 +89,7 @@ public sealed class LibraryStore
     private async Task<Dictionary<string, AdapterRecord>> OwnAsync(string owner, CancellationToken ct)
     {
         var own = new Dictionary<string, AdapterRecord>(StringComparer.Ordinal);
-        await foreach (var adapter in adapters.ListOwnedAsync(owner, ct))
+        await foreach (var adapter in adapters.ListRowsAsync(owner, ct))
             own[Keys.Adapter(adapter.Id)] = adapter;
         return own;
     }

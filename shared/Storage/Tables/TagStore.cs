@@ -37,6 +37,13 @@ public sealed class TagStore
         return tags;
     }
 
+    /// <summary>Removes the tags of versions up to a number.</summary>
+    internal async Task RemoveThroughAsync(AdapterId adapter, int through, CancellationToken ct)
+    {
+        await foreach (var row in table.QueryAsync(Filter.All(Filter.Partition(Keys.Adapter(adapter)), Filter.Of($"Number le {through}")), ct))
+            await table.DeleteAsync(row.Key(), row.ETag, ct);
+    }
+
     /// <summary>Removes a tag; false if there is none.</summary>
     public async Task<bool> DeleteAsync(AdapterId adapter, string tag, CancellationToken ct = default) =>
         IsValid(tag) && await table.DeleteAsync(Keys.Tag(adapter, tag), ETag.All, ct) == UpdateResult.Updated;

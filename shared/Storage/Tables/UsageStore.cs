@@ -97,6 +97,12 @@ public sealed class UsageStore
             await RefundAsync(set.Owner, row.Key(), ct);
     }
 
+    /// <summary>Gives back what a version of a deleted adapter was charged.</summary>
+    internal Task ReleaseAsync(VersionRecord version, CancellationToken ct) => RefundAsync(version.Adapter.Owner, Keys.UsageVersion(version.Adapter, version.UploadId), ct);
+
+    /// <summary>Gives back what a deleted adapter was charged beside its versions.</summary>
+    internal Task ReleaseAsync(AdapterId adapter, CancellationToken ct) => RefundAsync(adapter.Owner, Keys.UsageAdapter(adapter), ct);
+
     /// <summary>Notes an upload as begun.</summary>
     internal Task BeginAsync(UploadRecord upload, CancellationToken ct)
     {

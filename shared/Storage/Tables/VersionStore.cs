@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Globalization;
 using System.Runtime.CompilerServices;
+using Azure;
 using Azure.Data.Tables;
 using Marketplace.Core;
 
@@ -81,6 +82,9 @@ public sealed class VersionStore
             return await GetAsync(adapter, number, ct);
         return await tags.GetAsync(adapter, revision, ct) is { } tagged ? await GetAsync(adapter, tagged, ct) : null;
     }
+
+    /// <summary>Removes the row of a version of a deleted adapter. Its number is never given out again, so that nobody else's row can be hit.</summary>
+    internal Task RemoveAsync(VersionRecord version, CancellationToken ct) => table.DeleteAsync(Keys.Version(version.Adapter, version.Number), ETag.All, ct);
 
     private static string Partition(AdapterId adapter) => Filter.Partition(Keys.Adapter(adapter));
 

@@ -49,7 +49,7 @@ public sealed partial class AuthorisationTests(AuthorisationTests.Fixture fixtur
         ["read"] = ["PlanMerge", "ListJobs", "GetJob", "WatchJob", "ListKeys", "CreateKey", "RevokeKey", "GetAccount", "ListAudit", "HubWhoAmI"],
         ["publish"] =
         [
-            "UpdateAdapter", "SetTag", "DeleteTag", "BeginUpload", "GetUpload", "GetUploadReport", "CompleteUpload", "CancelUpload", "RequestMerge", "RequestComposition", "RequestSubtraction",
+            "UpdateAdapter", "DeleteAdapter", "SetTag", "DeleteTag", "BeginUpload", "GetUpload", "GetUploadReport", "CompleteUpload", "CancelUpload", "RequestMerge", "RequestComposition", "RequestSubtraction",
             "RequestSubtractionBatch", "RequestClustering", "BuildLibrary", "DeleteCollection", "RequestRouter", "PublishEvaluationSet", "UpdateEvaluationSet", "DeleteEvaluationSet",
             "RequestEvaluation", "CancelJob", "ConfirmAlias", "AllocateSubspaces",
             "HubCreateRepository", "HubDeleteRepository", "HubMoveRepository", "HubUpdateSettings", "HubCheckWriteAccess", "HubPreupload", "HubLfsBatch", "HubCommit", "HubCreateTag", "HubDeleteTag",

@@ -57,6 +57,11 @@ public sealed class AuditTests(AuditTests.Fixture fixture) : IClassFixture<Audit
     private static Dictionary<string, Func<Fixture, Task<Left>>> Writes { get; } = new()
     {
         ["UpdateAdapter"] = f => DoneAsync(f, HttpMethod.Patch, "/adapters/ann/two", new UpdateAdapterRequest(false), new("unlist", "ann/two")),
+        ["DeleteAdapter"] = async f =>
+        {
+            await f.Ann.PublishedAsync("ann/deleted", StackAdapters.Files(11));
+            return await DoneAsync(f, HttpMethod.Delete, "/adapters/ann/deleted", null, new("delete", "ann/deleted"));
+        },
         ["SetTag"] = f => DoneAsync(f, HttpMethod.Put, "/adapters/ann/one/tags/stable", null, new("set-tag", "ann/one#stable")),
         ["DeleteTag"] = async f =>
         {

@@ -25,6 +25,7 @@ public sealed class PrivacyTests(PrivacyWorld world) : IClassFixture<PrivacyWorl
     [
         new("GetAdapter", "adapter", HttpMethod.Get, a => $"/adapters/{a}"),
         new("UpdateAdapter", "adapter", HttpMethod.Patch, a => $"/adapters/{a}", _ => new UpdateAdapterRequest(false)),
+        new("DeleteAdapter", "adapter", HttpMethod.Delete, a => $"/adapters/{a}"),
         new("ListVersions", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions"),
         new("GetVersion", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/main"),
         new("GetVersion", "adapter", HttpMethod.Get, a => $"/adapters/{a}/versions/1"),

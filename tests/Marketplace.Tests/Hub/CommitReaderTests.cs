@@ -1,7 +1,6 @@
 using System.Text;
 using CsCheck;
 using Marketplace.Core;
-using Marketplace.Core.Formats;
 using Marketplace.Functions.Hub;
 using Marketplace.Functions.Hub.Commits;
 using Marketplace.Tests.Support;
@@ -89,26 +88,6 @@ public sealed class CommitReaderTests
     [InlineData("Foreign", true, false, "adapter_config.json", "adapter_model.safetensors")]
     public void Files_are_known_by_their_names(string kind, bool mayBeBaseModel, bool mayBeAdapter, params string[] paths) =>
         Assert.Equal(kind, TreeKinds.Of(paths, mayBeBaseModel, mayBeAdapter).Kind.ToString());
-
-    [Theory]
-    [InlineData("---\nlicense: mit\nbase_model: a/b\n---\ntext", 0, 0)]
-    [InlineData("---\r\nlicense: mit\r\nbase_model:\r\n- a/b\r\n- c/d\r\nmodel-index:\r\n- name: x\r\n  results: [{a: 1}]\r\n---\r\n", 0, 0)]
-    [InlineData("# no front matter", 0, 1)]
-    [InlineData("", 0, 1)]
-    [InlineData("---\n---\n", 0, 2)]
-    [InlineData("---\ntags: [x, y]\n---\n", 0, 2)]
-    [InlineData("---\njust text\n---\n", 1, 0)]
-    [InlineData("---\n- list\n---\n", 1, 0)]
-    [InlineData("---\nlicense: mit\nlicense: mit\n---\n", 1, 0)]
-    [InlineData("---\nx: {a: 1, a: 2}\nlicense: mit\nbase_model: a/b\n---\n", 0, 0)]
-    [InlineData("---\nlicense: [mit\n---\n", 1, 0)]
-    [InlineData("---\na: &x [1]\nb: [*x, *x]\n---\n", 1, 0)]
-    [InlineData("---\nlicense: mit\n", 1, 0)]
-    public void A_cards_front_matter_is_checked(string readme, int errors, int warnings)
-    {
-        var check = ModelCardCheck.Of(readme);
-        Assert.Equal((errors, warnings), (check.Errors.Length, check.Warnings.Length));
-    }
 
     /// <summary>A body that arrives in pieces.</summary>
     private sealed class Pieces(byte[] bytes, int size) : MemoryStream(bytes)

@@ -31,7 +31,7 @@ public sealed class HubWriteAuditTests(HubWriteAuditTests.Fixture fixture) : ICl
         ["HubDeleteRepository"] = async api =>
         {
             await api.CreatedAsync("ann/deleted");
-            return await DoneAsync(api.AtAsync(HttpMethod.Delete, "/api/repos/delete", new { name = "deleted", organization = "ann" }), new("hub-delete-repository", "ann/deleted"));
+            return await DoneAsync(api.AtAsync(HttpMethod.Delete, "/api/repos/delete", new { name = "deleted", organization = "ann" }), new("delete", "ann/deleted"));
         },
         ["HubMoveRepository"] = api => RefusedAsync(api.AtAsync(HttpMethod.Post, "/api/repos/move", new { fromRepo = "ann/one", toRepo = "ann/two" })),
         ["HubUpdateSettings"] = api => DoneAsync(api.AtAsync(HttpMethod.Put, "/api/models/ann/one/settings", new { visibility = "public" }), new("hub-update-settings", "ann/one")),

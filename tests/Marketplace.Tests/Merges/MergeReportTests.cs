@@ -77,7 +77,7 @@ public sealed class MergeReportTests
         Assert.True(MergePlan.TryCreate(graph, inputs, CarriedPolicy.Report, out var plan, out var problems), string.Join(' ', problems));
         var merged = Merging.Run(plan, inputs).ToList();
         var report = new MergeReport([.. merged.Select(m => m.Report)], plan.NotMerged);
-        var json = MergeReports.ToJson(request, graph, report, "3 test", TimeSpan.FromSeconds(1.5));
+        var json = MergeReports.ToJson(MergeReports.View(request, graph, report, "3 test", TimeSpan.FromSeconds(1.5)));
         return (MergeReports.Parse(json), inputs, merged.ToDictionary(m => m.Module.Name, m => Dense.Of(m.Delta)));
     }
 
