@@ -53,6 +53,7 @@ public static class StandaloneHost
         services.AddJobs();
         services.AddSingleton<JobRequests>();
         services.AddSingleton<HubRepositories>();
+        services.AddHubReading();
         services.AddSingleton<HubCommits>();
         services.AddSingleton<HubVerdicts>();
         services.AddSingleton<CommitBytes>();
@@ -63,6 +64,7 @@ public static class StandaloneHost
         services.AddSingleton<UploadDecision>();
         services.AddSingleton<RunSubtraction>();
         services.AddSingleton<RankedExports>();
+        services.AddSingleton<ServingExports>();
         services.AddSingleton<LibraryComparison>();
         services.AddSingleton<RunClustering>();
         services.AddSingleton<PublishedPrototypes>();

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Threading.RateLimiting;
+using Marketplace.Functions.Hub;
 using Marketplace.Storage;
 using Microsoft.Extensions.Options;
 
@@ -60,7 +61,9 @@ public sealed class RateLimits : IDisposable
         IPAddress.TryParse(hop, out var address) ? address : IPEndPoint.TryParse(hop, out var end) ? end.Address : null;
 
     private static RequestCost CostOf(HttpContext context, HttpFunction? function) =>
-        function?.ExpensiveWith is { } parameter && context.Request.Query.ContainsKey(parameter) ? RequestCost.Expensive : function?.Cost ?? RequestCost.Read;
+        function?.ExpensiveWith is { } parameter && context.Request.Query.ContainsKey(parameter) ? RequestCost.Expensive
+        : function is { Hub: true } && HubVariants.IsName(context.Request.RouteValues["revision"] as string) ? RequestCost.Expensive
+        : function?.Cost ?? RequestCost.Read;
 
     private Bucket Failures(HttpContext context) => new(Address(context), null, false);
 

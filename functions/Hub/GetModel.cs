@@ -2,19 +2,21 @@ using Marketplace.Functions.Http;
 
 namespace Marketplace.Functions.Hub;
 
-/// <summary>A repository: <c>model_info</c>, <c>repo_exists</c>, and the first question of every <c>snapshot_download</c>.</summary>
+/// <summary>A repository: <c>model_info</c>, <c>repo_exists</c>, and the first question of every <c>snapshot_download</c>. All members are answered, whichever were asked for.</summary>
 public static class GetModel
 {
-    public static Task<IResult> Handle(string owner, string name, Requester requester, HubRepositories repositories, HttpContext context, CancellationToken cancellationToken) =>
-        HandleRevision(owner, name, "main", requester, repositories, context, cancellationToken);
+    public static Task<IResult> Handle(
+        string owner, string name, Requester requester, HubReader reader, HubConfigs configs, HttpContext context, CancellationToken cancellationToken) =>
+        HandleRevision(owner, name, "main", requester, reader, configs, context, cancellationToken);
 
     public static async Task<IResult> HandleRevision(
-        string owner, string name, string revision, Requester requester, HubRepositories repositories, HttpContext context, CancellationToken cancellationToken)
+        string owner, string name, string revision, Requester requester, HubReader reader, HubConfigs configs, HttpContext context, CancellationToken cancellationToken)
     {
-        var (repository, problem) = await repositories.FindAsync(requester.Caller, owner, name, cancellationToken);
-        if (repository is null)
+        var (repository, found, problem) = await reader.FindAsync(requester.Caller, owner, name, revision, cancellationToken);
+        if (found is null)
             return problem!;
-        var (found, missing) = await repositories.RevisionAsync(repository, revision, cancellationToken);
-        return found is null ? missing! : HubJson.Answer(HubModel.Of(repository, found, HubQuery.Flag(context.Request.Query, "blobs")));
+        context.Response.Headers["X-Repo-Commit"] = found.Commit;
+        var model = HubModel.Of(repository!, found, HubQuery.Flag(context.Request.Query, "blobs"));
+        return HubJson.Answer(await configs.ReadAsync(found, cancellationToken) is { } peft ? model with { Config = new HubConfig(peft) } : model);
     }
 }

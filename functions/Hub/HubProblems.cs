@@ -30,6 +30,14 @@ internal static class HubProblems
     /// <summary>A commit was to follow one that is not the newest any more.</summary>
     public static ProblemHttpResult StaleParent(string detail) => Create(412, "conflict", detail);
 
+    /// <summary>
+    /// There is no such repository, said without the code that says so: loaders of tokenizers list files that most models don't have, and take any other 404 for "nothing there", so that they go on with what is cached.
+    /// </summary>
+    public static ProblemHttpResult NothingToList(string id) => Create(404, "not-found", $"There is no repository '{id}'.");
+
+    /// <summary>A range that begins beyond the file's end.</summary>
+    public static ProblemHttpResult RangeNotSatisfiable(string detail) => Create(416, "invalid-request", detail);
+
     /// <summary>Too many bytes.</summary>
     public static ProblemHttpResult TooLarge(string detail) => Create(413, "too-large", detail);
 

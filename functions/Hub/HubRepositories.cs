@@ -16,11 +16,16 @@ public sealed class HubRepositories(MarketplaceStorage storage)
     internal static bool IsMain(string revision) => revision is "main" or "HEAD" or "refs/heads/main";
 
     /// <summary>The repository, or that there is none.</summary>
-    internal async Task<Found<HubRepository>> FindAsync(Caller caller, string owner, string name, CancellationToken cancellationToken)
+    internal Task<Found<HubRepository>> FindAsync(Caller caller, string owner, string name, CancellationToken cancellationToken) =>
+        FindAsync(caller, owner, name, storage.Adapters.GetAsync, cancellationToken);
+
+    /// <summary>The same with the adapter's row as somebody else reads it.</summary>
+    internal async Task<Found<HubRepository>> FindAsync(
+        Caller caller, string owner, string name, Func<AdapterId, CancellationToken, Task<AdapterRecord?>> read, CancellationToken cancellationToken)
     {
         if (!AdapterId.TryCreate(owner, name, out var id))
             return HubProblems.RepoNotFound($"{owner}/{name}");
-        var adapter = await storage.Adapters.GetAsync(id, cancellationToken);
+        var adapter = await read(id, cancellationToken);
         if (adapter is not null && !caller.MayKnow(adapter))
             return HubProblems.RepoNotFound(id.ToString());
         if (adapter is { Takedown: not null })
@@ -53,7 +58,8 @@ public sealed class HubRepositories(MarketplaceStorage storage)
         : repository.Adapter?.Main is { } main && await storage.Versions.GetAsync(repository.Id, main.Number, cancellationToken) is { } version ? Of(version)
         : Empty(repository);
 
-    private static HubRevision Of(VersionRecord version) => new(version.Adapter, version.Id, version.Files, version.CreatedAt, version);
+    /// <summary>A version as a revision.</summary>
+    internal static HubRevision Of(VersionRecord version) => new(version.Adapter, version.Id, version.Files, version.CreatedAt, version);
 
     private static HubRevision Of(HubRepository repository, RepositoryDraft draft) => new(repository.Id, draft.Commit, draft.Files, draft.At, null);
 

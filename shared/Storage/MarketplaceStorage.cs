@@ -37,23 +37,24 @@ public sealed class MarketplaceStorage
         Identities = new IdentityStore(Named("identities"), Clock);
         Usage = new UsageStore(Named("usage"), options.Quotas, Clock);
         var members = new LibraryMembers(Named("libraries"));
-        Adapters = new AdapterStore(Named("adapters"), members);
+        Adapters = new AdapterStore(Named("adapters"), members, Clock);
         Arrivals = new ArrivalStore(Named("arrivals"), Adapters);
         Libraries = new LibraryStore(members, Adapters, Named("snapshots"), Container("snapshots"), Clock);
         Tags = new TagStore(Named("tags"));
         Versions = new VersionStore(Named("versions"), Adapters, Tags);
         Uploads = new UploadStore(Named("uploads"), Usage);
         Repositories = new RepositoryStore(Named("repositories"));
+        Variants = new VariantStore(Named("variants"));
         LfsObjects = new LfsObjectStore(Named("lfsobjects"));
         var baseModels = Named("basemodels");
         BaseModels = new BaseModelStore(baseModels, Clock);
-        Registrations = new RegistrationStore(baseModels);
+        Registrations = new RegistrationStore(baseModels, Clock);
         ContentIndex = new ContentIndex(Named("contents"), Versions, Registrations, Repositories, Uploads);
         Descendants = new DescendantStore(Named("descendants"), Versions);
         TakedownIndex = new TakedownIndex(Named("takedowns"));
         DeletionIndex = new DeletionIndex(Named("deletions"), Clock);
         Subspaces = new SubspaceStore(Named("subspaces"));
-        Collections = new CollectionStore(Named("collections"), Container("collections"), Adapters);
+        Collections = new CollectionStore(Named("collections"), Container("collections"), Adapters, Clock);
         Routers = new RouterStore(Container("routers"), signer, Clock, Adapters);
         Audit = new AuditLog(Named("audit"));
         Jobs = new JobStore(Named("jobs"), Named("secrets"), Clock, Audit);
@@ -112,6 +113,9 @@ public sealed class MarketplaceStorage
 
     /// <summary>What the Hub's protocol knows of adapters beyond their versions.</summary>
     public RepositoryStore Repositories { get; }
+
+    /// <summary>Versions in other forms, by their commit ids.</summary>
+    public VariantStore Variants { get; }
 
     /// <summary>Whose the staged objects are.</summary>
     public LfsObjectStore LfsObjects { get; }

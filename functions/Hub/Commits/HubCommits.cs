@@ -47,7 +47,7 @@ public sealed class HubCommits(MarketplaceStorage storage, HubVerdicts verdicts,
             var (kind, problem) = Classify(ref tree, head, requester, out var note);
             if (problem is not null)
                 return problem;
-            var next = new NextState(head, kind, tree, VersionManifest.Create(tree.Select(f => f.File), head.Newest?.Id).Id);
+            var next = new NextState(head, kind, tree, head.IdOf(kind, [.. tree.Select(f => f.File)]));
             // Sent a second time after a lost answer, most likely.
             if (undecided && head.Record!.Pending!.Commit == next.Id)
                 return new CommitDone(next.Id, note);

@@ -51,12 +51,13 @@ var tables = [
   'takedowns'
   'uploads'
   'usage'
+  'variants'
   'versions'
 ]
 
-@description('Tables that concern the API alone: keys as digests, who is bound to which account, what was committed and is no version yet, whose staged objects are, what ids of jobs are made with, open uploads.')
+@description('Tables that concern the API alone: keys as digests, who is bound to which account, what was committed and is no version yet, whose staged objects are, what ids of jobs are made with, open uploads, versions in other forms.')
 @export()
-var tablesOfTheApi = ['identities', 'keys', 'lfsobjects', 'repositories', 'secrets', 'uploads']
+var tablesOfTheApi = ['identities', 'keys', 'lfsobjects', 'repositories', 'secrets', 'uploads', 'variants']
 
 @description('Container that deployments of the function app are put in.')
 @export()

@@ -24,6 +24,15 @@ public sealed record ExportProblem(string Code, string Message, string? Module =
 
     /// <summary>What was written reads back as another ΔW.</summary>
     public const string ReadsBackDifferent = "reads-back-different";
+
+    /// <summary>The rank is larger than servers take.</summary>
+    public const string RankBeyondServers = "rank-beyond-servers";
+
+    /// <summary>A module is of a kind that servers don't adapt.</summary>
+    public const string KindNotServed = "kind-not-served";
+
+    /// <summary>A kind of module is missing in some layer and can't be filled with zeros, since its shape varies.</summary>
+    public const string CoverageIncomplete = "coverage-incomplete";
 }
 
 /// <summary>What an export did beyond writing the modules.</summary>

@@ -83,6 +83,10 @@ public sealed class ContentStore
         }
     }
 
+    /// <summary>All bytes of something small.</summary>
+    /// <exception cref="FileNotFoundException">They are not stored.</exception>
+    public async Task<byte[]> ReadAsync(Digest digest, CancellationToken ct = default) => (await Blob(digest).ReadAsync(ct) ?? throw Missing(digest)).ToArray();
+
     /// <summary>Copies the bytes into a local file, which appears under its name only when its digest was checked.</summary>
     /// <exception cref="FileNotFoundException">They are not stored.</exception>
     /// <exception cref="InvalidDataException">What storage sent does not have the digest.</exception>

@@ -66,7 +66,10 @@ public sealed class RankedExports(MarketplaceStorage storage, LibraryReader read
     public Task<Uri> SignedReadUriAsync(
         VersionRecord version, int rank, FileView file, TimeSpan lifetime, CancellationToken cancellationToken) =>
         storage.Derived.SignedReadUriAsync(
-            version.Weights, RankTruncation.Version, Name(version, rank, file.Sha256), Path.GetFileName(file.Path), lifetime, cancellationToken);
+            version.Weights, RankTruncation.Version, Place(version, rank, file.Sha256), Path.GetFileName(file.Path), lifetime, cancellationToken);
+
+    /// <summary>Where a file is among the derived data of a version's weights.</summary>
+    public static string Place(VersionRecord version, int rank, string file) => $"{version.Config.Hex}/{rank}/{file}";
 
     /// <inheritdoc/>
     public void Dispose() => turn.Dispose();
@@ -112,7 +115,7 @@ public sealed class RankedExports(MarketplaceStorage storage, LibraryReader read
         var checks = AdapterValidator.Validate([.. FileNames.Select(n => AdapterFile.FromFile(n, Path.Combine(folder, n)))]);
         var files = checks.ManifestFiles().Select(f => new FileView(f.Path, f.Size, f.Digest.Hex, f.GitSha1)).ToImmutableArray();
         foreach (var file in files)
-            await storage.Derived.PutFileAsync(version.Weights, RankTruncation.Version, Name(version, rank, file.Sha256), Path.Combine(folder, file.Path));
+            await storage.Derived.PutFileAsync(version.Weights, RankTruncation.Version, Place(version, rank, file.Sha256), Path.Combine(folder, file.Path));
         var export = new RankedExport(
             rank, storedRank, report.RelativeDiscarded * report.RelativeDiscarded, files,
             [.. report.Modules.Select(m => new RankModuleView(m.Module, m.RankOut, m.DiscardedEnergy))]);
@@ -121,7 +124,5 @@ public sealed class RankedExports(MarketplaceStorage storage, LibraryReader read
         return export;
     }
 
-    private static string Manifest(VersionRecord version, int rank) => Name(version, rank, "manifest.json");
-
-    private static string Name(VersionRecord version, int rank, string file) => $"{version.Config.Hex}/{rank}/{file}";
+    private static string Manifest(VersionRecord version, int rank) => Place(version, rank, "manifest.json");
 }

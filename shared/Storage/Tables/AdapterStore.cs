@@ -45,8 +45,13 @@ public sealed class AdapterStore
 
     private readonly Table table;
     private readonly LibraryMembers members;
+    private readonly RecentReads<AdapterRecord> recent;
 
-    internal AdapterStore(Table table, LibraryMembers members) => (this.table, this.members) = (table, members);
+    internal AdapterStore(Table table, LibraryMembers members, TimeProvider clock)
+    {
+        (this.table, this.members, recent) = (table, members, new(clock));
+        table.Written += recent.Forget;
+    }
 
     /// <summary>The adapter of that name; null if there is none, or it was deleted. Says nothing about who may see it.</summary>
     public async Task<AdapterRecord?> GetAsync(AdapterId id, CancellationToken ct = default) => await GetRowAsync(id, ct) is { Deletion: null } adapter ? adapter : null;
@@ -57,6 +62,12 @@ public sealed class AdapterStore
 
     /// <summary>The row of that name, also that of a deleted adapter.</summary>
     internal async Task<AdapterRecord?> GetRowAsync(AdapterId id, CancellationToken ct) => await table.GetAsync(Keys.AdapterRow(id), ct) is { } row ? Read(row) : null;
+
+    /// <summary>
+    /// The adapter as it was at most a second ago, and never as it was before a write of this process: for reading routes that are asked often. Whoever decides about a write reads with <see cref="GetAsync"/>.
+    /// </summary>
+    public Task<AdapterRecord?> RecentAsync(AdapterId id, CancellationToken ct = default) =>
+        recent.GetAsync(Keys.AdapterRow(id), () => GetAsync(id), keepAbsence: true, ct);
 
     /// <summary>Takes a name, if nobody has it in any spelling.</summary>
     public async Task<AddResult> CreateAsync(AdapterRecord adapter, CancellationToken ct = default) =>

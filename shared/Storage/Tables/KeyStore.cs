@@ -16,8 +16,13 @@ public sealed class KeyStore
 
     private readonly Table table;
     private readonly TimeProvider clock;
+    private readonly RecentReads<ApiKeyRecord> recent;
 
-    internal KeyStore(Table table, TimeProvider clock) => (this.table, this.clock) = (table, clock);
+    internal KeyStore(Table table, TimeProvider clock)
+    {
+        (this.table, this.clock, recent) = (table, clock, new(clock));
+        table.Written += recent.Forget;
+    }
 
     /// <summary>A new key with a new token: <c>hf_</c>, as Hub clients demand, and 37 random letters and digits.</summary>
     public async Task<(string Token, ApiKeyRecord Key)> CreateAsync(
@@ -54,6 +59,18 @@ public sealed class KeyStore
         if (token is not { Length: > 0 and <= MaxTokenChars })
             return null;
         return await table.GetAsync(Keys.KeyByToken(Keys.Hash(token)), ct) is { } row && Read(row) is var key && key.IsValid(clock.GetUtcNow()) ? key : null;
+    }
+
+    /// <summary>
+    /// The same for reading routes that are asked often: the key as it was at most a second ago, and not if this process has revoked it since. Tokens that are no key's are looked up each time.
+    /// </summary>
+    public async Task<ApiKeyRecord?> AuthenticateRecentAsync(string? token, CancellationToken ct = default)
+    {
+        if (token is not { Length: > 0 and <= MaxTokenChars })
+            return null;
+        var at = Keys.KeyByToken(Keys.Hash(token));
+        var key = await recent.GetAsync(at, async () => await table.GetAsync(at, CancellationToken.None) is { } row ? Read(row) : null, keepAbsence: false, ct);
+        return key?.IsValid(clock.GetUtcNow()) == true ? key : null;
     }
 
     /// <summary>All keys of an account, revoked and expired ones too, oldest first.</summary>

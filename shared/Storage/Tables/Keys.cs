@@ -27,6 +27,8 @@ internal static class Keys
 
     public static Key Tag(AdapterId id, string tag) => new(Adapter(id), tag);
 
+    public static Key Variant(AdapterId id, string commit) => new(Adapter(id), commit);
+
     public static Key KeyByToken(string tokenHash) => new("t|" + tokenHash[..2], tokenHash);
 
     public static string KeysOf(string owner) => "o|" + Lower(owner);

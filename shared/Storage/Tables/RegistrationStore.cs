@@ -11,8 +11,13 @@ namespace Marketplace.Storage;
 public sealed class RegistrationStore
 {
     private readonly Table table;
+    private readonly RecentReads<IReadOnlyList<BaseModelRegistration>> recent;
 
-    internal RegistrationStore(Table table) => this.table = table;
+    internal RegistrationStore(Table table, TimeProvider clock)
+    {
+        (this.table, recent) = (table, new(clock));
+        table.Written += key => recent.Forget(new(key.Partition, ""));
+    }
 
     /// <summary>A base model's registrations, newest first.</summary>
     public async Task<IReadOnlyList<BaseModelRegistration>> ListAsync(string baseModel, CancellationToken ct = default)
@@ -22,6 +27,10 @@ public sealed class RegistrationStore
             found.Add(Read(row));
         return found;
     }
+
+    /// <summary>The same as it was at most a second ago, and never as it was before a write of this process.</summary>
+    public async Task<IReadOnlyList<BaseModelRegistration>> RecentAsync(string baseModel, CancellationToken ct = default) =>
+        (await recent.GetAsync(new(Keys.RegistrationsOf(baseModel), ""), async () => await ListAsync(baseModel, CancellationToken.None), keepAbsence: true, ct))!;
 
     /// <summary>The newest registration, or null.</summary>
     public async Task<BaseModelRegistration?> NewestAsync(string baseModel, CancellationToken ct = default)

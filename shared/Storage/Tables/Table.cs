@@ -7,6 +7,9 @@ namespace Marketplace.Storage;
 /// <summary>A table: point reads, server-side filters, and writes that the service arbitrates.</summary>
 internal sealed class Table(TableClient client)
 {
+    /// <summary>Told of every row that was written or deleted, or perhaps was, before the writer goes on.</summary>
+    public event Action<Key>? Written;
+
     public Task CreateAsync(CancellationToken ct) => client.CreateIfNotExistsAsync(ct);
 
     public async Task<TableEntity?> GetAsync(Key key, CancellationToken ct)
@@ -28,6 +31,10 @@ internal sealed class Table(TableClient client)
         {
             return null;
         }
+        finally
+        {
+            Written?.Invoke(entity.Key());
+        }
     }
 
     /// <summary>Replaces the row if nobody has written it since <paramref name="etag"/>.</summary>
@@ -43,12 +50,23 @@ internal sealed class Table(TableClient client)
         {
             return e.Status == 412 ? UpdateResult.Conflict : UpdateResult.NotFound;
         }
+        finally
+        {
+            Written?.Invoke(entity.Key());
+        }
     }
 
     public async Task PutAsync(TableEntity entity, CancellationToken ct)
     {
         EntityLimits.Check(entity);
-        await client.UpsertEntityAsync(entity, TableUpdateMode.Replace, ct);
+        try
+        {
+            await client.UpsertEntityAsync(entity, TableUpdateMode.Replace, ct);
+        }
+        finally
+        {
+            Written?.Invoke(entity.Key());
+        }
     }
 
     /// <summary>Writes rows of one partition together, or none of them; false if a row was there already, is gone, or was written meanwhile.</summary>
@@ -65,6 +83,11 @@ internal sealed class Table(TableClient client)
         {
             return false;
         }
+        finally
+        {
+            foreach (var action in actions)
+                Written?.Invoke(((TableEntity)action.Entity).Key());
+        }
     }
 
     /// <summary>Deletes the row if nobody has written it since <paramref name="etag"/>.</summary>
@@ -79,6 +102,10 @@ internal sealed class Table(TableClient client)
         {
             return e.Status == 412 ? UpdateResult.Conflict : UpdateResult.NotFound;
         }
+        finally
+        {
+            Written?.Invoke(key);
+        }
     }
 
     /// <summary>Deletes up to 100 rows of one partition at once, whoever has written them since; if one of them is gone, one by one.</summary>
@@ -92,6 +119,11 @@ internal sealed class Table(TableClient client)
         {
             foreach (var entity in entities)
                 await DeleteAsync(entity.Key(), ETag.All, ct);
+        }
+        finally
+        {
+            foreach (var entity in entities)
+                Written?.Invoke(entity.Key());
         }
     }
 

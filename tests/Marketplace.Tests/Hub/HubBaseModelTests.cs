@@ -42,9 +42,13 @@ public sealed class HubBaseModelTests(HubBaseModelTests.Fixture fixture) : IClas
 
         // The same again is no registration; another configuration is one.
         var commit = (string)answer.Json()["commitOid"]!;
+        foreach (var reader in new[] { admin, stack.Anonymous })
+            Assert.Equal((commit, string.Join(' ', files.Keys.Order(StringComparer.Ordinal))), (await reader.ShaAsync("org/base"), string.Join(' ', await reader.PathsAsync("org/base"))));
+        Assert.Null(await admin.OfferedAsync("org/base", HubCalls.Oid(weights), weights.Length));
         Assert.Equal(commit, await admin.CommittedAsync("org/base", new HubLines().File("config.json", files["config.json"])));
         var changed = await admin.CommittedAsync("org/base", new HubLines(parent: commit).File("generation_config.json", "{\"max_new_tokens\": 8}"u8.ToArray()));
         Assert.NotEqual(commit, changed);
+        Assert.Equal(changed, await stack.Anonymous.ShaAsync("org/base"));
         Assert.Equal(2, (await stack.Storage.Registrations.NewestAsync("org/base", Ct))!.Number);
         Assert.Contains("[", (await admin.CommitAsync("org/base", new HubLines().File("config.json", "{"u8.ToArray()))).Refusal(400), StringComparison.Ordinal);
         Assert.Contains("adapter_config.json", (await admin.CommitAsync("org/base", new HubLines().Files(StackAdapters.Files(1)))).Refusal(400), StringComparison.Ordinal);
