@@ -142,6 +142,22 @@ public static class FunctionTable
         new("HubResolveFile", "GET", "/{owner}/{name}/resolve/{revision}/{**path}", Anyone, ResolveFile.Handle, "A file of a revision") { Hub = true, AlsoHead = true },
         new("HubResolveRaw", "GET", "/{owner}/{name}/raw/{revision}/{**path}", Anyone, ResolveFile.Handle, "The same under its other name") { Hub = true, AlsoHead = true },
         new("HubResolveUnowned", "GET", "/{name}/resolve/{revision}/{**path}", Anyone, ResolveFile.HandleUnowned, "Says that no repository has a name of one part") { Hub = true, AlsoHead = true },
+
+        new("HubCreateRepository", "POST", "/api/repos/create", Publish, CreateRepository.Handle, "Create a repository") { Hub = true, MaxBody = _ => 8 << 20 },
+        new("HubDeleteRepository", "DELETE", "/api/repos/delete", Publish, DeleteRepository.Handle, "Delete a repository") { Hub = true },
+        new("HubMoveRepository", "POST", "/api/repos/move", Publish, HubRefusals.Move, "Refused: repositories keep their names") { Hub = true },
+        new("HubUpdateSettings", "PUT", "/api/models/{owner}/{name}/settings", Publish, UpdateSettings.Handle, "Make a repository private or public") { Hub = true },
+        new("HubCheckAccess", "GET", "/api/models/{owner}/{name}/auth-check", Anyone, CheckAccess.Handle, "Whether the caller may read a repository") { Hub = true },
+        new("HubCheckWriteAccess", "GET", "/api/models/{owner}/{name}/auth-check/write", Publish, CheckAccess.HandleWrite, "Whether the caller may write to a repository") { Hub = true },
+        new("HubValidateYaml", "POST", "/api/validate-yaml", Anyone, ValidateYaml.Handle, "Check the front matter of a README.md", ReadsOnly: true) { Hub = true, MaxBody = _ => 8 << 20 },
+        new("HubPreupload", "POST", "/api/models/{owner}/{name}/preupload/{revision}", Publish, Preupload.Handle, "How files are to be sent", ReadsOnly: true) { Hub = true, MaxBody = _ => 8 << 20 },
+        new("HubLfsBatch", "POST", "/{owner}/{name}.git/info/lfs/objects/batch", Publish, LfsBatch.Handle, "Where objects of Git LFS are to be sent") { Hub = true },
+        new("HubCommit", "POST", "/api/models/{owner}/{name}/commit/{revision}", Publish, CommitFiles.Handle, "Commit files") { Hub = true, MaxBody = options => options.HubCommitBytes },
+        new("HubCreateTag", "POST", "/api/models/{owner}/{name}/tag/{revision}", Publish, HubTags.Create, "Name a version") { Hub = true },
+        new("HubDeleteTag", "DELETE", "/api/models/{owner}/{name}/tag/{tag}", Publish, HubTags.Delete, "Forget a version's name") { Hub = true },
+        new("HubCreateBranch", "POST", "/api/models/{owner}/{name}/branch/{revision}", Publish, HubRefusals.CreateBranch, "Refused: there is one branch") { Hub = true },
+        new("HubDeleteBranch", "DELETE", "/api/models/{owner}/{name}/branch/{revision}", Publish, HubRefusals.DeleteBranch, "Refused: there is one branch") { Hub = true },
+        new("HubXetToken", "GET", "/api/models/{owner}/{name}/xet-write-token/{revision}", Anyone, (Func<string, string, string, IResult>)HubRefusals.Xet, "Refused: there is no Xet storage") { Hub = true },
     ];
 
     /// <summary>Everything behind a route.</summary>

@@ -101,6 +101,10 @@ public sealed class MarketplaceOptions
     [Range(0, 64 << 20)]
     public int HubStreamedBytes { get; init; } = 256 << 10;
 
+    /// <summary>Repositories that have no version, or something committed beyond it, that an account may have.</summary>
+    [Range(1, 1_000_000)]
+    public int HubRepositories { get; init; } = 1_000;
+
     /// <summary>Bytes that a body with a commit may have: base64 takes four bytes for three.</summary>
     internal long HubCommitBytes => (HubInlineBytes / 3 * 4) + (64L << 20);
 }

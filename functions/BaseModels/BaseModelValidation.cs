@@ -33,7 +33,7 @@ public sealed class BaseModelValidation(MarketplaceStorage storage, TimeProvider
         {
             var file = upload.Files[index];
             var local = Path.Combine(folder, file.Path);
-            var spooled = await storage.Staging.SpoolAsync(upload.Id, index, file.Size, local, cancellationToken);
+            var spooled = await UploadFiles.SpoolAsync(storage, upload, index, local, cancellationToken);
             if (spooled.Outcome != SpoolOutcome.Ok)
                 Refuse(IssueCodes.FileIncomplete, UploadValidation.Describe(spooled, file));
             else if (file.Sha256 is { } declared && declared != spooled.Digest)

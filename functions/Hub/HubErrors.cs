@@ -37,7 +37,8 @@ internal static class HubErrors
         return HttpMethods.IsHead(context.HttpContext.Request.Method) ? Task.CompletedTask : response.WriteAsync(JsonSerializer.Serialize(body, HubJson.Options), context.HttpContext.RequestAborted);
     }
 
-    private static string OneLine(string text)
+    /// <summary>A text as a header can have it.</summary>
+    internal static string OneLine(string text)
     {
         var line = string.Concat(text.Select(c => char.IsControl(c) ? ' ' : char.IsAscii(c) ? c : '?'));
         return line.Length <= MaxHeader ? line : line[..MaxHeader];

@@ -41,6 +41,9 @@ internal static class HubProblems
     /// <summary>Too many bytes.</summary>
     public static ProblemHttpResult TooLarge(string detail) => Create(413, "too-large", detail);
 
+    /// <summary>A part of the protocol that this registry does not have.</summary>
+    public static ProblemHttpResult Unsupported(string detail) => Create(404, "not-found", detail);
+
     private static ProblemHttpResult Create(int status, string code, string detail, string? hubCode = null)
     {
         var extensions = new Dictionary<string, object?> { ["code"] = code };

@@ -14,6 +14,8 @@ public sealed class HubReader(MarketplaceStorage storage, HubRepositories reposi
     internal async Task<Found<HubRepository>> FindAsync(Caller caller, string owner, string name, CancellationToken cancellationToken)
     {
         var (repository, problem) = await repositories.FindAsync(caller, owner, name, storage.Adapters.RecentAsync, cancellationToken);
+        if (repository is { Adapter: null, Record: { ForBaseModel: true, Draft: null } } && await storage.Registrations.RecentAsync(repository.Id.ToString(), cancellationToken) is { Count: > 0 } registered)
+            return repository with { Registrations = registered };
         if (repository is not null)
             return repository;
         // One that is down keeps its name.

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using Marketplace.Core;
 using Marketplace.Functions.Http;
+using Marketplace.Functions.Hub.Commits;
 using Marketplace.Storage;
 
 namespace Marketplace.Functions.Hub;
@@ -46,6 +47,8 @@ public sealed class HubRepositories(MarketplaceStorage storage)
             return Of(version);
         if (repository.Adapter is null && Empty(repository) is var empty && empty.Commit == revision)
             return empty;
+        if (repository.Record is { Pending: { } pending } record && pending.Commit == revision)
+            return await HubVerdicts.DescribeAsync(storage, record, pending, cancellationToken);
         return HubProblems.RevisionNotFound(repository.Id.ToString(), revision);
     }
 

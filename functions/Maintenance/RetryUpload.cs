@@ -15,7 +15,7 @@ public static class RetryUpload
             return Problems.NotFound($"upload '{id}'");
         if (!upload.CanBeRetried)
             return Problems.Conflict($"The upload is {Text.Of(upload.State)}; only one whose validation failed too often can be tried again.");
-        if (await CompleteUpload.MissingFilesAsync(storage, upload, cancellationToken) is { Count: > 0 } missing)
+        if (await UploadFiles.MissingAsync(storage, upload, cancellationToken) is { Count: > 0 } missing)
             return Problems.Conflict($"Its staged bytes are gone ({string.Join(", ", missing)}); the publisher sends them again.");
         upload = upload with { State = UploadState.Queued, FailureCode = null, FailureMessage = null };
         if (await storage.Uploads.UpdateAsync(upload, cancellationToken) != UpdateResult.Updated)

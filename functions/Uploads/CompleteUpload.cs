@@ -19,7 +19,7 @@ public static class CompleteUpload
         {
             if (upload.ExpiresAt < time.GetUtcNow())
                 return Problems.Conflict("The upload has expired; begin a new one.");
-            if (await MissingFilesAsync(storage, upload, cancellationToken) is { Count: > 0 } missing)
+            if (await UploadFiles.MissingAsync(storage, upload, cancellationToken) is { Count: > 0 } missing)
                 return Problems.Conflict($"Not all bytes have arrived: {string.Join(", ", missing)}.");
             upload = upload with { State = UploadState.Queued };
             if (await storage.Uploads.UpdateAsync(upload, cancellationToken) != UpdateResult.Updated)
@@ -34,20 +34,5 @@ public static class CompleteUpload
         if (upload.State == UploadState.Queued)
             await storage.Queues.SendAsync(QueueNames.Validations, upload.Id, cancellationToken);
         return TypedResults.Accepted($"{FunctionTable.RoutePrefix}/uploads/{upload.Id}", upload.View());
-    }
-
-    internal static async Task<List<string>> MissingFilesAsync(MarketplaceStorage storage, UploadRecord upload, CancellationToken cancellationToken)
-    {
-        var missing = new List<string>();
-        for (var index = 0; index < upload.Files.Length; index++)
-        {
-            var size = await storage.Staging.SizeAsync(upload.Id, index, cancellationToken);
-            if (size is null)
-                missing.Add($"'{upload.Files[index].Path}' is absent");
-            else if (size != upload.Files[index].Size)
-                missing.Add($"'{upload.Files[index].Path}' has {size} of {upload.Files[index].Size} bytes");
-        }
-
-        return missing;
     }
 }

@@ -80,7 +80,7 @@ public sealed class UploadValidation(MarketplaceStorage storage, AdapterPublishe
             var file = upload.Files[index];
             var local = Path.Combine(folder, file.Path);
             Directory.CreateDirectory(Path.GetDirectoryName(local)!);
-            var spooled = await storage.Staging.SpoolAsync(upload.Id, index, file.Size, local, cancellationToken);
+            var spooled = await UploadFiles.SpoolAsync(storage, upload, index, local, cancellationToken);
             if (spooled.Outcome != SpoolOutcome.Ok)
                 issues.Add(IssueCodes.Issue(IssueCodes.FileIncomplete, file.Path, Describe(spooled, file)));
             else if (file.Sha256 is { } declared && declared != spooled.Digest)

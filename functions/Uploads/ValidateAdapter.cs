@@ -1,8 +1,4 @@
-using Marketplace.Functions.BaseModels;
-using Marketplace.Functions.Http;
 using Marketplace.Storage;
-using Marketplace.Storage.Jobs;
-using Marketplace.Storage.Telemetry;
 
 namespace Marketplace.Functions.Uploads;
 
@@ -24,16 +20,10 @@ public static class ValidateAdapter
 
         AuditScope.About($"uploads/{uploadId}", upload.Adapter.ToString());
 
-        using var span = MarketplaceActivity.Start("validate upload")?.SetTag("marketplace.upload.id", uploadId).SetTag("marketplace.upload.kind", Text.Of(upload.Kind));
-        using var scratch = new ScratchFolder();
-        var decided = await (upload.Kind == UploadKind.BaseModel
-            ? services.GetRequiredService<BaseModelValidation>().RunAsync(upload, scratch.Path, cancellationToken)
-            : services.GetRequiredService<UploadValidation>().RunAsync(upload, scratch.Path, cancellationToken));
-        span?.SetTag("marketplace.upload.outcome", Text.Of(decided.State));
-        if (await storage.Uploads.UpdateAsync(decided, cancellationToken) == UpdateResult.Conflict)
+        var decided = await services.GetRequiredService<UploadDecision>().RunAsync(upload, cancellationToken);
+        if (decided is null)
             return;
         AuditScope.About($"uploads/{uploadId}", $"{upload.Adapter} {decided.State}{(decided.FailureCode is { } code ? $": {code}" : "")}");
-        await storage.Staging.DeleteUploadAsync(uploadId, cancellationToken);
         logger.LogInformation("Upload {UploadId} for {Adapter} is {State}", uploadId, upload.Adapter, decided.State);
     }
 }

@@ -26,7 +26,9 @@ public sealed class MarketplaceStorage
 
         var signer = new SasSigner(blobs, Clock);
         Content = new ContentStore(Container("content"), signer, Clock);
-        Staging = new StagingStore(Container("staging"), signer);
+        var staging = Container("staging");
+        Staging = new StagingStore(staging, signer);
+        StagedObjects = new ObjectStaging(staging, signer);
         Derived = new DerivedStore(Container("derived"), signer, Clock);
         SketchPacks = new SketchPackStore(Container("sketches"));
         Reports = new ReportStore(Container("reports"));
@@ -43,10 +45,11 @@ public sealed class MarketplaceStorage
         Uploads = new UploadStore(Named("uploads"), Usage);
         Repositories = new RepositoryStore(Named("repositories"));
         Variants = new VariantStore(Named("variants"));
+        LfsObjects = new LfsObjectStore(Named("lfsobjects"));
         var baseModels = Named("basemodels");
         BaseModels = new BaseModelStore(baseModels, Clock);
         Registrations = new RegistrationStore(baseModels, Clock);
-        ContentIndex = new ContentIndex(Named("contents"), Versions, Registrations);
+        ContentIndex = new ContentIndex(Named("contents"), Versions, Registrations, Repositories, Uploads);
         Descendants = new DescendantStore(Named("descendants"), Versions);
         TakedownIndex = new TakedownIndex(Named("takedowns"));
         DeletionIndex = new DeletionIndex(Named("deletions"), Clock);
@@ -71,6 +74,9 @@ public sealed class MarketplaceStorage
 
     /// <summary>Bytes on their way in.</summary>
     public StagingStore Staging { get; }
+
+    /// <summary>Single objects on their way in, from clients of Git LFS.</summary>
+    public ObjectStaging StagedObjects { get; }
 
     /// <summary>Results of analysis.</summary>
     public DerivedStore Derived { get; }
@@ -110,6 +116,9 @@ public sealed class MarketplaceStorage
 
     /// <summary>Versions in other forms, by their commit ids.</summary>
     public VariantStore Variants { get; }
+
+    /// <summary>Whose the staged objects are.</summary>
+    public LfsObjectStore LfsObjects { get; }
 
     /// <summary>Uses of bytes.</summary>
     public ContentIndex ContentIndex { get; }

@@ -117,8 +117,13 @@ public enum UploadState
     Failed,
 }
 
-/// <summary>A file that an upload announces.</summary>
-public sealed record UploadFileSpec(string Path, long Size, Digest? Sha256);
+/// <summary>A file that an upload announces. Its bytes are staged for the upload, unless it came with a commit of the Hub's protocol.</summary>
+/// <param name="Path">Where it lies.</param>
+/// <param name="Size">Its length in bytes.</param>
+/// <param name="Sha256">The digest it is said to have.</param>
+/// <param name="Staged">Its name in <see cref="ObjectStaging"/>, if it is there.</param>
+/// <param name="Stored">Whether it is content already, under <paramref name="Sha256"/>.</param>
+public sealed record UploadFileSpec(string Path, long Size, Digest? Sha256, string? Staged = null, bool Stored = false);
 
 /// <summary>What an upload becomes.</summary>
 public enum UploadKind
@@ -138,6 +143,9 @@ public sealed record UploadRecord(
 {
     /// <summary>The failure of an upload whose message failed too often.</summary>
     public const string Poisoned = "poisoned";
+
+    /// <summary>Whether it came with a commit of the Hub's protocol.</summary>
+    public bool IsCommit => Files.Any(f => f.Stored || f.Staged is not null);
 
     /// <summary>Whether an operator can have it validated again: the files are as good as ever.</summary>
     public bool CanBeRetried => State == UploadState.Failed && FailureCode == Poisoned;

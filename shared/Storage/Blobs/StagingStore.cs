@@ -45,9 +45,12 @@ public sealed class StagingStore
         signer.SignAsync(Blob(uploadId, index), BlobSasPermissions.Create | BlobSasPermissions.Write, expires, null, ct);
 
     /// <summary>Copies a staged file into a local one and hashes what was written.</summary>
-    public async Task<SpoolResult> SpoolAsync(string uploadId, int index, long expectedSize, string filePath, CancellationToken ct = default)
+    public Task<SpoolResult> SpoolAsync(string uploadId, int index, long expectedSize, string filePath, CancellationToken ct = default) =>
+        SpoolAsync(Blob(uploadId, index), expectedSize, filePath, ct);
+
+    /// <summary>Copies a blob that others may write into a local file and hashes what was written.</summary>
+    internal static async Task<SpoolResult> SpoolAsync(BlobClient blob, long expectedSize, string filePath, CancellationToken ct)
     {
-        var blob = Blob(uploadId, index);
         try
         {
             var properties = (await blob.GetPropertiesAsync(cancellationToken: ct)).Value;

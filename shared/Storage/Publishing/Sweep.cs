@@ -15,9 +15,10 @@ namespace Marketplace.Storage;
 /// <param name="PurgedAdapters">Adapters down for so long that their bytes were given up.</param>
 /// <param name="AuditEvents">Audit events that were old enough to go.</param>
 /// <param name="FinishedDeletions">Deletions of adapters that had been interrupted.</param>
+/// <param name="LfsObjects">Objects of Git LFS that were never committed.</param>
 public sealed record SweepResult(
     int ExpiredUploads, int RemindedUploads, int StagedFiles, int ContentBlobs, int DerivedSets, int LibraryStates = 0, int CollectionBodies = 0, int Predictions = 0,
-    int FinishedTakedowns = 0, int PurgedAdapters = 0, int AuditEvents = 0, int FinishedDeletions = 0);
+    int FinishedTakedowns = 0, int PurgedAdapters = 0, int AuditEvents = 0, int FinishedDeletions = 0, int LfsObjects = 0);
 
 /// <summary>Removes what nothing refers to: bytes of uploads that are over, content that no version uses, bodies that no collection has.</summary>
 public sealed class Sweep
@@ -38,7 +39,8 @@ public sealed class Sweep
             await SweepStagingAsync(before, ct), await SweepContentAsync(before, ct), await SweepDerivedAsync(before, ct),
             await storage.Libraries.SweepStatesAsync(before, ct), await storage.Collections.SweepAsync(before, ct),
             await storage.EvaluationResults.SweepAsync(before, ct), takedowns, purged,
-            await storage.Audit.SweepAsync(DateOnly.FromDateTime((now - storage.Options.AuditRetention).UtcDateTime), ct), deletions);
+            await storage.Audit.SweepAsync(DateOnly.FromDateTime((now - storage.Options.AuditRetention).UtcDateTime), ct), deletions,
+            await SweepObjectsAsync(now, before, ct));
     }
 
     private async Task<int> ExpireAsync(DateTimeOffset now, CancellationToken ct)
@@ -76,6 +78,27 @@ public sealed class Sweep
             if (upload is null or { CanBeRetried: true } ? file.LastWritten < before : upload.State is not (UploadState.Open or UploadState.Queued))
                 deleted += await storage.Staging.DeleteUploadAsync(file.UploadId, ct);
         }
+        return deleted;
+    }
+
+    /// <summary>
+    /// Sealing writes a blob, so what is sealed and old was sealed for nothing, or for an upload that is over, unless one still waits for it. What was never sealed has no blob yet: the row goes, and
+    /// storage drops the block by itself within a week.
+    /// </summary>
+    private async Task<int> SweepObjectsAsync(DateTimeOffset now, DateTimeOffset before, CancellationToken ct)
+    {
+        var awaited = new HashSet<string>(StringComparer.Ordinal);
+        await foreach (var upload in storage.Uploads.ListOverdueAsync(UploadState.Queued, now, ct))
+            awaited.UnionWith(upload.Files.Select(f => f.Staged).OfType<string>());
+        var deleted = await storage.StagedObjects.SweepAsync(name => !awaited.Contains(name), before, ct);
+        await foreach (var item in storage.LfsObjects.ListOldAsync(before, ct))
+        {
+            if (await storage.StagedObjects.SizeAsync(item.Name, ct) is not null)
+                continue;
+            await storage.LfsObjects.DeleteAsync(item.Owner, item.Oid, item.Name, ct);
+            deleted++;
+        }
+
         return deleted;
     }
 

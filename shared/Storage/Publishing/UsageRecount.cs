@@ -30,7 +30,7 @@ public sealed class UsageRecount
     {
         // A publish takes less than the grace period from its charge to its version.
         var before = now - storage.Options.SweepGrace;
-        var (versions, sets) = (new List<VersionRecord>(), new List<(AdapterId, EvaluationSetVersion)>());
+        var (versions, sets) = (new List<VersionRecord>(), new List<(AdapterId Set, EvaluationSetVersion Version)>());
         // The highest number that no longer counts.
         var gone = new Dictionary<AdapterId, int>();
         await foreach (var adapter in storage.Adapters.ListRowsAsync(owner, ct))
@@ -49,6 +49,13 @@ public sealed class UsageRecount
 
         await foreach (var set in storage.EvaluationSets.ListOwnedAsync(owner, ct))
             sets.Add(set);
-        return await storage.Usage.AgreeAsync(owner, versions, sets, before, ct);
+        var drafts = new List<RepositoryRecord>();
+        await foreach (var repository in storage.Repositories.ListOwnedAsync(owner, ct))
+        {
+            if (repository.Draft is { } draft && draft.Base == versions.Where(v => v.Adapter == repository.Id).MaxBy(v => v.Number)?.Id)
+                drafts.Add(repository);
+        }
+
+        return await storage.Usage.AgreeAsync(owner, versions, sets, drafts, before, ct);
     }
 }

@@ -40,6 +40,11 @@ internal static class Keys
 
     public static Key Upload(string id) => new(id[..2], id);
 
+    public static Key LfsObject(string owner, Digest oid, string name) => new($"{Lower(owner)}|{oid.Hex[..2]}", $"{oid.Hex}|{name}");
+
+    /// <summary>The partition of an account's objects of a SHA-256, and from where to where in it they are.</summary>
+    public static (string Partition, string From, string To) LfsObjectsOf(string owner, Digest oid) => ($"{Lower(owner)}|{oid.Hex[..2]}", oid.Hex + "|", oid.Hex + "}");
+
     public static string Usage(string owner) => Lower(owner);
 
     /// <summary>What is looked at together, before all charges: one range, which is one operation.</summary>
@@ -58,6 +63,8 @@ internal static class Keys
     /// <summary>What an account is charged for; uploads and jobs name versions by ids of any form.</summary>
     public static Key UsageVersion(AdapterId id, string uploadId) => new(Usage(id.Owner), $"v|{Lower(id.Name)}|{Hash(uploadId)[..32]}");
 
+    public static Key UsageDraft(AdapterId id) => new(Usage(id.Owner), $"d|{Lower(id.Name)}");
+
     public static Key UsageSet(AdapterId id, Digest digest) => new(Usage(id.Owner), $"s|{Lower(id.Name)}|{digest.Hex}");
 
     /// <summary>From where to where the partitions of an account's adapters, or sets, are.</summary>
@@ -73,6 +80,11 @@ internal static class Keys
 
     /// <summary>Begins the rows of uses by base models, which no adapter's key begins with.</summary>
     public const string BaseModelUse = "*|";
+
+    /// <summary>Begins the rows of uses by what was committed to a repository and is no version yet, which no adapter's key begins with.</summary>
+    public const string RepositoryUse = "+|";
+
+    public static Key ContentUse(Digest digest, AdapterId repository) => new(digest.Hex, RepositoryUse + Adapter(repository));
 
     public static Key ContentUse(Digest digest, string baseModel, int number) => new(digest.Hex, $"{BaseModelUse}{Model(baseModel)}|{number:D10}");
 

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.CompilerServices;
 using Azure;
 using Azure.Data.Tables;
 using Marketplace.Core;
@@ -15,7 +16,8 @@ namespace Marketplace.Storage;
 /// <param name="Draft">Files that are not an adapter yet; null if there are none.</param>
 /// <param name="Pending">The commit that is being checked; null if none is.</param>
 /// <param name="ETag">Guards updates: commits onto one repository meet here.</param>
-public sealed record RepositoryRecord(AdapterId Id, bool Private, DateTimeOffset CreatedAt, RepositoryDraft? Draft, PendingCommit? Pending, ETag ETag);
+/// <param name="ForBaseModel">Whether it is to become a base model, which only an admin can commit.</param>
+public sealed record RepositoryRecord(AdapterId Id, bool Private, DateTimeOffset CreatedAt, RepositoryDraft? Draft, PendingCommit? Pending, ETag ETag, bool ForBaseModel = false);
 
 /// <summary>Files committed to a repository that are not an adapter yet, by configuration or weights. Void as soon as the newest version is not <paramref name="Base"/> any more.</summary>
 /// <param name="Commit">Id of the state: that of the manifest over its files upon <paramref name="Base"/>.</param>
@@ -45,6 +47,13 @@ public sealed class RepositoryStore
     public async Task<AddResult> AddAsync(RepositoryRecord repository, CancellationToken ct = default) =>
         await table.AddAsync(Write(repository), ct) is null ? AddResult.AlreadyExists : AddResult.Added;
 
+    /// <summary>All that is recorded of an account's repositories.</summary>
+    public async IAsyncEnumerable<RepositoryRecord> ListOwnedAsync(string owner, [EnumeratorCancellation] CancellationToken ct = default)
+    {
+        await foreach (var row in table.QueryAsync(Filter.Partition(Keys.Lower(owner)), ct))
+            yield return Read(row);
+    }
+
     /// <summary>Replaces the row if nobody has written it since it was read.</summary>
     public Task<UpdateResult> UpdateAsync(RepositoryRecord repository, CancellationToken ct = default) => table.UpdateAsync(Write(repository), repository.ETag, ct);
 
@@ -57,11 +66,13 @@ public sealed class RepositoryStore
         row["Adapter"] = repository.Id.ToString();
         row["Private"] = repository.Private;
         row["CreatedAt"] = repository.CreatedAt;
+        row["ForBaseModel"] = repository.ForBaseModel;
         row.SetValue("Draft", repository.Draft);
         row.SetValue("Pending", repository.Pending);
         return row;
     }
 
     private static RepositoryRecord Read(TableEntity row) =>
-        new(row.Adapter(), row.Flag("Private"), row.Time("CreatedAt"), row.Value<RepositoryDraft>("Draft"), row.Value<PendingCommit>("Pending"), row.ETag);
+        new(row.Adapter(), row.Flag("Private"), row.Time("CreatedAt"), row.Value<RepositoryDraft>("Draft"), row.Value<PendingCommit>("Pending"), row.ETag,
+            row.Flag("ForBaseModel"));
 }

@@ -63,6 +63,32 @@ public sealed class UsageStore
     public async Task<QuotaExcess?> ChargeSetAsync(AdapterId set, Digest digest, long bytes, CancellationToken ct = default) =>
         await ChargeAsync(set.Owner, [ChargeOf(set, digest, bytes)], limited: true, ct);
 
+    /// <summary>
+    /// Charges a repository for a draft, in place of the one before it; says why if there is no room. Of two that are written at once the last charge stays, until the recount sees which draft does.
+    /// </summary>
+    public async Task<QuotaExcess?> ChargeDraftAsync(AdapterId repository, long bytes, CancellationToken ct = default)
+    {
+        var (owner, key, amount) = (repository.Owner, Keys.UsageDraft(repository), new Usage(bytes, 0, 0));
+        while (true)
+        {
+            var present = await table.GetAsync(key, ct);
+            if (present is not null && Read(present) == amount)
+                return null;
+            var (account, total) = await LookAsync(owner, ct);
+            var before = present is null ? default : Read(present);
+            if (Excess(owner, account.Quotas, account.Published - before, amount) is { } excess && amount.Bytes > before.Bytes)
+                return excess;
+            var row = present is null
+                ? new TableTransactionAction(TableTransactionActionType.Add, Write(key, amount))
+                : new TableTransactionAction(TableTransactionActionType.UpdateReplace, Write(key, amount), present.ETag);
+            if (await table.TransactAsync([row, Total(owner, total, account.Published - before + amount)], ct))
+                return null;
+        }
+    }
+
+    /// <summary>Gives back what a draft was charged.</summary>
+    public Task ReleaseDraftAsync(AdapterId repository, CancellationToken ct = default) => RefundAsync(repository.Owner, Keys.UsageDraft(repository), ct);
+
     /// <summary>Gives back what a deleted set was charged.</summary>
     public async Task ReleaseSetAsync(AdapterId set, CancellationToken ct = default)
     {
@@ -107,17 +133,21 @@ public sealed class UsageStore
     /// Charges what is published and was not charged, and gives back what was charged before <paramref name="before"/> and is not published; returns how many charges that concerned.
     /// </summary>
     internal async Task<int> AgreeAsync(
-        string owner, IReadOnlyList<VersionRecord> versions, IReadOnlyList<(AdapterId Set, EvaluationSetVersion Version)> sets, DateTimeOffset before, CancellationToken ct)
+        string owner, IReadOnlyList<VersionRecord> versions, IReadOnlyList<(AdapterId Set, EvaluationSetVersion Version)> sets, IReadOnlyList<RepositoryRecord> drafts, DateTimeOffset before,
+        CancellationToken ct)
     {
-        var wanted = versions.SelectMany(ChargesOf).Concat(sets.Select(s => ChargeOf(s.Set, s.Version.Digest, s.Version.Bytes))).DistinctBy(c => c.Key).ToDictionary(c => c.Key);
+        var wanted = versions.SelectMany(ChargesOf).Concat(sets.Select(s => ChargeOf(s.Set, s.Version.Digest, s.Version.Bytes))).Concat(drafts.Select(ChargeOf))
+            .DistinctBy(c => c.Key).ToDictionary(c => c.Key);
         var (present, changed) = (new HashSet<Key>(), 0);
         await foreach (var row in table.QueryAsync(Filter.Partition(Keys.Usage(owner)), ct))
         {
             if (row.RowKey.StartsWith(Keys.UsageHead, StringComparison.Ordinal))
                 continue;
             present.Add(row.Key());
-            if (wanted.ContainsKey(row.Key()) || row.Time("At") >= before)
+            if ((wanted.TryGetValue(row.Key(), out var charge) && charge.Amount == Read(row)) || row.Time("At") >= before)
                 continue;
+            // A draft's charge changes with the draft.
+            present.Remove(row.Key());
             await RefundAsync(owner, row.Key(), ct);
             changed++;
         }
@@ -156,6 +186,8 @@ public sealed class UsageStore
         new(Keys.UsageAdapter(version.Adapter), new Usage(0, 1, 0)),
         new(Keys.UsageVersion(version.Adapter, version.UploadId), new Usage(version.Files.Sum(f => f.Size), 0, 0)),
     ];
+
+    private static Charge ChargeOf(RepositoryRecord repository) => new(Keys.UsageDraft(repository.Id), new Usage(repository.Draft?.Files.Sum(f => f.Size) ?? 0, 0, 0));
 
     private static Charge ChargeOf(AdapterId set, Digest digest, long bytes) => new(Keys.UsageSet(set, digest), new Usage(0, 0, bytes));
 

@@ -44,6 +44,7 @@ public sealed partial class AuthorisationTests(AuthorisationTests.Fixture fixtur
             "GetClustering", "GetClusterMap", "GetClusterMapSvg", "ListEvaluationSets", "GetEvaluationSet", "ListEvaluationSetVersions", "DownloadEvaluationSet", "GetEvaluation",
             "DownloadPredictions", "CompareEvaluations", "MixEvaluations", "GetLeaderboard", "ListBaseModels", "GetBaseModelWeights", "ResolveBaseModel",
             "HubGetModel", "HubGetRevision", "HubListModels", "HubListTree", "HubDescribePaths", "HubListRefs", "HubListCommits", "HubRefuseUnowned", "HubResolveFile", "HubResolveRaw", "HubResolveUnowned",
+            "HubCheckAccess", "HubValidateYaml", "HubXetToken",
         ],
         ["read"] = ["PlanMerge", "ListJobs", "GetJob", "WatchJob", "ListKeys", "CreateKey", "RevokeKey", "GetAccount", "ListAudit", "HubWhoAmI"],
         ["publish"] =
@@ -51,6 +52,8 @@ public sealed partial class AuthorisationTests(AuthorisationTests.Fixture fixtur
             "UpdateAdapter", "DeleteAdapter", "SetTag", "DeleteTag", "BeginUpload", "GetUpload", "GetUploadReport", "CompleteUpload", "CancelUpload", "RequestMerge", "RequestComposition", "RequestSubtraction",
             "RequestSubtractionBatch", "RequestClustering", "BuildLibrary", "DeleteCollection", "RequestRouter", "PublishEvaluationSet", "UpdateEvaluationSet", "DeleteEvaluationSet",
             "RequestEvaluation", "CancelJob", "ConfirmAlias", "AllocateSubspaces",
+            "HubCreateRepository", "HubDeleteRepository", "HubMoveRepository", "HubUpdateSettings", "HubCheckWriteAccess", "HubPreupload", "HubLfsBatch", "HubCommit", "HubCreateTag", "HubDeleteTag",
+            "HubCreateBranch", "HubDeleteBranch",
         ],
         ["admin"] =
         [
