@@ -34,6 +34,8 @@ public static class CommitFiles
         if (done is null)
             return failed!;
         AuditScope.About(repository.Id.ToString(), done.Commit);
+        if (done.Unchanged)
+            AuditScope.NothingDone();
         return HubJson.Answer(new { success = true, commitOid = done.Commit, commitUrl = $"{address.Of(context.Request)}/{repository.Id}/commit/{done.Commit}", hookOutput = done.Note });
     }
 }

@@ -4,6 +4,7 @@ using System.Globalization;
 using System.Text;
 using Marketplace.Core;
 using Marketplace.Storage;
+using Microsoft.Extensions.Caching.Memory;
 
 namespace Marketplace.Functions.Hub;
 
@@ -11,14 +12,31 @@ namespace Marketplace.Functions.Hub;
 /// Collections as repositories that can be read: the files of each member that the caller may see under a folder of its own, and a card written from the collection. The commit id is that of the manifest over those files,
 /// so that callers who see the same members see the same commit, and a commit that was read stays readable while nothing changes.
 /// </summary>
-public sealed class HubCollections(MarketplaceStorage storage, HubVersions versions)
+public sealed class HubCollections(MarketplaceStorage storage, HubVersions versions) : IDisposable
 {
     private const int SideBySide = 16;
+    private const int MaxFiles = 100_000;
+
+    private readonly MemoryCache known = new(new MemoryCacheOptions { SizeLimit = MaxFiles });
 
     /// <summary>The collection as the caller sees it.</summary>
     /// <param name="collection">With the members that the caller may see.</param>
     /// <param name="cancellationToken">Stops.</param>
     internal async Task<HubRevision> RevisionAsync(CollectionRecord collection, CancellationToken cancellationToken)
+    {
+        // All that the revision is made of: versions are known by their ids.
+        var key = Digest.Of(Encoding.UTF8.GetBytes(string.Join('\n',
+            [collection.Id.ToString(), collection.JobId, collection.CreatedAt.ToString("O", CultureInfo.InvariantCulture), .. collection.Members.Select(m => $"{m.Version.Id} {m.Adapter} {m.Label}")])));
+        if (known.TryGetValue(key, out HubRevision? revision))
+            return revision!;
+        revision = await MakeAsync(collection, cancellationToken);
+        return known.Set(key, revision, new MemoryCacheEntryOptions { Size = revision.Files.Length });
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => known.Dispose();
+
+    private async Task<HubRevision> MakeAsync(CollectionRecord collection, CancellationToken cancellationToken)
     {
         var members = new ConcurrentDictionary<CollectionMember, VersionRecord>();
         await Parallel.ForEachAsync(collection.Members, new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = cancellationToken }, async (member, stop) =>

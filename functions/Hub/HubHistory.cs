@@ -28,11 +28,11 @@ public sealed class HubHistory(MarketplaceStorage storage)
             commits.Add((Commit(revision, repository.Id.Owner, revision.Title ?? said ?? (revision.Files.IsEmpty ? "Empty repository" : "Not complete yet")), revision.Files));
         }
 
-        if (repository.Adapter is null)
+        if (repository.Adapter is not { } adapter)
             return commits;
         foreach (var version in await storage.Versions.ListAsync(repository.Id, cancellationToken))
         {
-            if (version.Number <= (revision.Version?.Number ?? int.MaxValue))
+            if (adapter.Has(version.Number) && version.Number <= (revision.Version?.Number ?? int.MaxValue))
                 commits.Add((Commit(HubRepositories.Of(version), version.PublishedBy, Said(version)), version.Files));
         }
 

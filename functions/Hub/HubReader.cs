@@ -14,6 +14,8 @@ public sealed class HubReader(MarketplaceStorage storage, HubRepositories reposi
     internal async Task<Found<HubRepository>> FindAsync(Caller caller, string owner, string name, CancellationToken cancellationToken)
     {
         var (repository, problem) = await repositories.FindAsync(caller, owner, name, storage.Adapters.RecentAsync, cancellationToken);
+        if (repository is { Adapter: null, Record: { ForBaseModel: true, Draft: null } } && await storage.Registrations.RecentAsync(repository.Id.ToString(), cancellationToken) is { Count: > 0 } registered)
+            return repository with { Registrations = registered };
         if (repository is not null)
             return repository;
         // One that is down keeps its name.
@@ -67,7 +69,7 @@ public sealed class HubReader(MarketplaceStorage storage, HubRepositories reposi
         var version = HubRepositories.IsMain(named)
             ? adapter.Main is { } pointer ? (await versions.GetAsync(adapter, pointer, cancellationToken))?.Version : null
             : await storage.Versions.ResolveAsync(adapter.Id, named, cancellationToken);
-        return version is null ? missing! : await variants.FindAsync(version, form, cancellationToken);
+        return version is null || !adapter.Has(version.Number) ? missing! : await variants.FindAsync(version, form, cancellationToken);
     }
 
     private static Microsoft.AspNetCore.Http.HttpResults.ProblemHttpResult NotFound(HubRepository repository, string revision) => HubProblems.RevisionNotFound(repository.Id.ToString(), revision);

@@ -6,7 +6,7 @@ namespace Marketplace.Functions.Hub;
 
 /// <summary>
 /// Versions and their variants in memory. They never change, so they may stay as long as there is room; whether the caller may see them, and which of them is <c>main</c>, is the adapter's row to say. An adapter that was
-/// deleted and published anew is another one: the time of its creation is part of the key.
+/// deleted and published anew is another one, of other numbers.
 /// </summary>
 public sealed class HubVersions(MarketplaceStorage storage, HubVariants variants) : IDisposable
 {
@@ -22,15 +22,15 @@ public sealed class HubVersions(MarketplaceStorage storage, HubVariants variants
 
     /// <summary>The version, or variant of one, with that commit id; null if there is none.</summary>
     internal Task<HubRevision?> FindAsync(AdapterRecord adapter, string commit, CancellationToken cancellationToken) => KeptAsync(adapter, commit, async () =>
-        await storage.Versions.GetByIdAsync(adapter.Id, commit, cancellationToken) is { } version
-            ? HubRepositories.Of(version) : await variants.FindByIdAsync(adapter.Id, commit, cancellationToken));
+        (await storage.Versions.GetByIdAsync(adapter.Id, commit, cancellationToken) is { } version
+            ? HubRepositories.Of(version) : await variants.FindByIdAsync(adapter.Id, commit, cancellationToken)) is { Version: { } of } found && adapter.Has(of.Number) ? found : null);
 
     /// <inheritdoc/>
     public void Dispose() => known.Dispose();
 
     private async Task<HubRevision?> KeptAsync(AdapterRecord adapter, string commit, Func<Task<HubRevision?>> read)
     {
-        var key = (adapter.Id, adapter.CreatedAt, commit);
+        var key = (adapter.Id, adapter.DeletedThrough, commit);
         if (known.TryGetValue(key, out HubRevision? revision) || await read() is not { } found)
             return revision;
         return known.Set(key, found, new MemoryCacheEntryOptions { Size = OwnSize + found.Files.Length });

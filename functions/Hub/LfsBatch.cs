@@ -46,7 +46,7 @@ public static class LfsBatch
         if (objects.FirstOrDefault(o => !Digest.TryParse(o.Oid, out _) || o.Size < 0) is { } invalid)
             return HubProblems.BadRequest($"'{invalid.Oid}' of {invalid.Size} bytes is no object: its name is a SHA-256 of 64 lower-case hexadecimal digits.");
 
-        var (head, room) = (await repositories.HeadAsync(repository, cancellationToken), await RoomAsync(requester.Owner, storage, cancellationToken));
+        var (head, room) = ((await CommitHead.LoadAsync(storage, repository.Id, cancellationToken)).State, await RoomAsync(requester.Owner, storage, cancellationToken));
         var answers = new List<ObjectAnswer>();
         foreach (var (oid, size) in objects.Select(o => (Digest.Parse(o.Oid!), o.Size)).Distinct())
         {

@@ -20,7 +20,7 @@ public static class ListRefs
         if (repository!.Adapter is { } adapter && await storage.Tags.ListAsync(adapter.Id, cancellationToken) is { Count: > 0 } named)
         {
             var versions = (await storage.Versions.ListAsync(adapter.Id, cancellationToken)).ToDictionary(v => v.Number, v => v.Id);
-            tags.AddRange(named.Where(t => versions.ContainsKey(t.Value)).Select(t => new Reference(t.Key, $"refs/tags/{t.Key}", versions[t.Value])));
+            tags.AddRange(named.Where(t => adapter.Has(t.Value) && versions.ContainsKey(t.Value)).Select(t => new Reference(t.Key, $"refs/tags/{t.Key}", versions[t.Value])));
         }
 
         return HubJson.Answer(new References(

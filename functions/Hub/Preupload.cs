@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text.RegularExpressions;
 using Marketplace.Core;
 using Marketplace.Functions.Http;
+using Marketplace.Storage;
 using Microsoft.Extensions.Options;
 
 namespace Marketplace.Functions.Hub;
@@ -24,7 +25,7 @@ public static partial class Preupload
     private sealed record Answer(string Path, string UploadMode, bool ShouldIgnore, string? Oid);
 
     public static async Task<IResult> Handle(
-        string owner, string name, string revision, Requester requester, HubRepositories repositories, IOptions<MarketplaceOptions> options, HttpContext context, CancellationToken cancellationToken)
+        string owner, string name, string revision, Requester requester, HubRepositories repositories, MarketplaceStorage storage, IOptions<MarketplaceOptions> options, HttpContext context, CancellationToken cancellationToken)
     {
         var body = await HubBody.ReadAsync<Body>(context, cancellationToken);
         var (repository, problem) = await OwnRepository.FindAsync(repositories, requester, owner, name, cancellationToken);
@@ -39,14 +40,14 @@ public static partial class Preupload
         if (files.FirstOrDefault(f => !RepositoryPath.IsValid(f.Path)) is { } invalid)
             return HubProblems.BadRequest(Commits.CommitReader.InvalidPath(invalid.Path));
 
-        var head = await repositories.HeadAsync(repository, cancellationToken);
+        var head = (await Commits.CommitHead.LoadAsync(storage, repository.Id, cancellationToken)).State;
         var inline = HasXet(context.Request.Headers.UserAgent.ToString()) ? Math.Max(RegularBytes, options.Value.HubInlineBytes) : RegularBytes;
         return HubJson.Answer(new
         {
             files = files.Select(file =>
             {
                 var regular = file.Size <= inline;
-                var present = head.Find(file.Path!);
+                var present = head.Files.FirstOrDefault(f => f.Path == file.Path);
                 return new Answer(file.Path!, regular ? "regular" : "lfs", false, regular ? present?.GitSha1 : present?.Digest.Hex);
             }),
         });

@@ -24,7 +24,7 @@ public static class SweepStorage
     {
         ("expired uploads", swept.ExpiredUploads), ("staged files", swept.StagedFiles), ("contents", swept.ContentBlobs), ("derived sets", swept.DerivedSets),
         ("library states", swept.LibraryStates), ("collection bodies", swept.CollectionBodies), ("predictions", swept.Predictions),
-            ("finished takedowns", swept.FinishedTakedowns), ("purged adapters", swept.PurgedAdapters), ("audit events", swept.AuditEvents),
-            ("objects of Git LFS", swept.LfsObjects), ("finished deletions", swept.FinishedDeletions),
+        ("finished takedowns", swept.FinishedTakedowns), ("purged adapters", swept.PurgedAdapters), ("audit events", swept.AuditEvents),
+        ("finished deletions", swept.FinishedDeletions), ("objects of Git LFS", swept.LfsObjects),
     }.Where(s => s.Count > 0).Select(s => $"{s.What}: {s.Count}"));
 }

@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Marketplace.Core;
 using Marketplace.Core.Formats;
 using Marketplace.Storage;
@@ -9,12 +8,24 @@ namespace Marketplace.Functions.Hub.Commits;
 /// <param name="Adapter">The adapter; null while there is no version.</param>
 /// <param name="Record">What is beyond versions; null if nothing is.</param>
 /// <param name="Newest">The newest version.</param>
-/// <param name="Model">The newest registration, where there is no version.</param>
+/// <param name="Registrations">The base model's registrations, newest first, where there is no version.</param>
 /// <param name="State">The newest state: the draft, else the newest version or registration, else no files.</param>
-internal sealed record CommitHead(AdapterRecord? Adapter, RepositoryRecord? Record, VersionRecord? Newest, BaseModelRegistration? Model, CommitState State)
+internal sealed record CommitHead(AdapterRecord? Adapter, RepositoryRecord? Record, VersionRecord? Newest, IReadOnlyList<BaseModelRegistration> Registrations, CommitState State)
 {
     /// <summary>The newest published state; null if there is none.</summary>
-    public CommitState? Published => Newest is not null ? new(Newest.Id, Newest.Files) : Model is not null ? StateOf(Model) : null;
+    public CommitState? Published => PublishedOf(Newest, Registrations);
+
+    /// <summary>The id that a state will have.</summary>
+    /// <param name="kind">What its files are.</param>
+    /// <param name="files">Its files.</param>
+    public string IdOf(TreeKind kind, IReadOnlyList<ManifestFile> files)
+    {
+        if (kind != TreeKind.BaseModel)
+            return VersionManifest.Create(files, Newest?.Id).Id;
+        var digest = BaseModelManifest.Of(files.Select(f => new BaseModelFile(f.Path, f.Digest, f.Size))).Digest;
+        return HubBaseModels.Commit(Registrations, new BaseModelRegistration(
+            "", int.MaxValue, digest, "", [.. files.Select(f => new BaseModelFile(f.Path, f.Digest, f.Size))], "", default, null, ""));
+    }
 
     /// <summary>Looks.</summary>
     public static async Task<CommitHead> LoadAsync(MarketplaceStorage storage, AdapterId id, CancellationToken cancellationToken)
@@ -25,24 +36,19 @@ internal sealed record CommitHead(AdapterRecord? Adapter, RepositoryRecord? Reco
         // Whoever published it may have died before the adapter's row followed.
         if (newest is not null && newest.Number > (adapter?.Main?.Number ?? 0))
         {
-            await storage.Commit.CompleteAsync(newest, cancellationToken);
+            newest = await storage.Commit.CompleteAsync(newest, cancellationToken);
             adapter = await storage.Adapters.GetAsync(id, cancellationToken);
         }
 
-        var model = newest is null ? await storage.Registrations.NewestAsync(id.ToString(), cancellationToken) : null;
-        return new(adapter, record, newest, model, StateOf(record, newest, model));
+        IReadOnlyList<BaseModelRegistration> registrations = newest is null ? await storage.Registrations.ListAsync(id.ToString(), cancellationToken) : [];
+        var state = record?.Draft is { } draft && draft.Base == newest?.Id ? new(draft.Commit, draft.Files) : PublishedOf(newest, registrations) ?? new(VersionManifest.Create([], null).Id, []);
+        return new(adapter, record, newest, registrations, state);
     }
 
-    /// <summary>The files of a registration as a commit has them.</summary>
-    public static CommitState StateOf(BaseModelRegistration model)
+    private static CommitState? PublishedOf(VersionRecord? newest, IReadOnlyList<BaseModelRegistration> registrations)
     {
-        ImmutableArray<ManifestFile> files = [.. model.Files.Select(f => new ManifestFile(f.Path, f.Digest, f.Size, TreeFile.UnknownGitSha1))];
-        return new(VersionManifest.Create(files, null).Id, files);
+        if (newest is not null)
+            return new(newest.Id, newest.Files);
+        return registrations is [var registration, ..] && HubBaseModels.Of(registrations, registration) is var revision ? new(revision.Commit, revision.Files) : null;
     }
-
-    private static CommitState StateOf(RepositoryRecord? record, VersionRecord? newest, BaseModelRegistration? model) =>
-        record?.Draft is { } draft && draft.Base == newest?.Id ? new(draft.Commit, draft.Files)
-        : newest is not null ? new(newest.Id, newest.Files)
-        : model is not null ? StateOf(model)
-        : new(VersionManifest.Create([], null).Id, []);
 }

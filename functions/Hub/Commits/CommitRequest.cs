@@ -46,7 +46,8 @@ internal sealed record TreeFile(ManifestFile File, string? Local = null, string?
 /// <summary>What became of a commit.</summary>
 /// <param name="Commit">The id of the state that is, or once it was checked will be, the newest.</param>
 /// <param name="Note">What its client should know besides.</param>
-internal sealed record CommitDone(string Commit, string Note = "");
+/// <param name="Unchanged">Whether everything was as the commit would have it.</param>
+internal sealed record CommitDone(string Commit, string Note = "", bool Unchanged = false);
 
 /// <summary>The files of a state, and its id.</summary>
 internal sealed record CommitState(string Id, ImmutableArray<ManifestFile> Files);

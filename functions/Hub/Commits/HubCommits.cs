@@ -47,14 +47,14 @@ public sealed class HubCommits(MarketplaceStorage storage, HubVerdicts verdicts,
             var (kind, problem) = Classify(ref tree, head, requester, out var note);
             if (problem is not null)
                 return problem;
-            var next = new NextState(head, kind, tree, VersionManifest.Create(tree.Select(f => f.File), head.Newest?.Id).Id);
+            var next = new NextState(head, kind, tree, head.IdOf(kind, [.. tree.Select(f => f.File)]));
             // Sent a second time after a lost answer, most likely.
             if (undecided && head.Record!.Pending!.Commit == next.Id)
                 return new CommitDone(next.Id, note);
             if (undecided)
                 return HubProblems.Conflict($"The commit {head.Record!.Pending!.Commit} of '{id}' is still being checked; commit again when it is the newest, or has been refused.");
             if (CommitTree.Same(tree.Select(f => f.File), head.State.Files))
-                return new CommitDone(head.State.Id, note);
+                return new CommitDone(head.State.Id, note, Unchanged: true);
 
             var (done, failed) = kind == TreeKind.Draft || next.IsPublished
                 ? await DraftAsync(requester, id, commit, next, folder, cancellationToken)

@@ -142,6 +142,7 @@ public sealed class Deletion
         foreach (var baseModel in (await storage.DeletionIndex.GetAsync(row.Id, ct))?.BaseModels ?? [])
             await storage.Libraries.RemoveThroughAsync(baseModel, row.Id, through, storage.Arrivals, ct);
         await storage.Tags.RemoveThroughAsync(row.Id, through, ct);
+        await storage.Variants.RemoveThroughAsync(row.Id, through, ct);
         var versions = (await storage.Versions.ListAsync(row.Id, ct)).Where(v => v.Number <= through).ToList();
         await storage.Descendants.RemoveThroughAsync(row.Id, through, versions, ct);
         foreach (var version in versions)

@@ -14,11 +14,11 @@ namespace Marketplace.Storage;
 /// <param name="FinishedTakedowns">Takedowns and restorations that had been interrupted.</param>
 /// <param name="PurgedAdapters">Adapters down for so long that their bytes were given up.</param>
 /// <param name="AuditEvents">Audit events that were old enough to go.</param>
-/// <param name="LfsObjects">Objects of Git LFS that were never committed.</param>
 /// <param name="FinishedDeletions">Deletions of adapters that had been interrupted.</param>
+/// <param name="LfsObjects">Objects of Git LFS that were never committed.</param>
 public sealed record SweepResult(
     int ExpiredUploads, int RemindedUploads, int StagedFiles, int ContentBlobs, int DerivedSets, int LibraryStates = 0, int CollectionBodies = 0, int Predictions = 0,
-    int FinishedTakedowns = 0, int PurgedAdapters = 0, int AuditEvents = 0, int LfsObjects = 0, int FinishedDeletions = 0);
+    int FinishedTakedowns = 0, int PurgedAdapters = 0, int AuditEvents = 0, int FinishedDeletions = 0, int LfsObjects = 0);
 
 /// <summary>Removes what nothing refers to: bytes of uploads that are over, content that no version uses, bodies that no collection has.</summary>
 public sealed class Sweep
@@ -39,8 +39,8 @@ public sealed class Sweep
             await SweepStagingAsync(before, ct), await SweepContentAsync(before, ct), await SweepDerivedAsync(before, ct),
             await storage.Libraries.SweepStatesAsync(before, ct), await storage.Collections.SweepAsync(before, ct),
             await storage.EvaluationResults.SweepAsync(before, ct), takedowns, purged,
-            await storage.Audit.SweepAsync(DateOnly.FromDateTime((now - storage.Options.AuditRetention).UtcDateTime), ct),
-            await SweepObjectsAsync(now, before, ct), deletions);
+            await storage.Audit.SweepAsync(DateOnly.FromDateTime((now - storage.Options.AuditRetention).UtcDateTime), ct), deletions,
+            await SweepObjectsAsync(now, before, ct));
     }
 
     private async Task<int> ExpireAsync(DateTimeOffset now, CancellationToken ct)

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Azure;
 using Azure.Data.Tables;
 using Marketplace.Core;
 
@@ -39,14 +40,11 @@ public sealed class VariantStore
     /// <summary>Makes sure that a variant is found by its id.</summary>
     public Task AddAsync(VariantRecord variant, CancellationToken ct = default) => table.AddAsync(Write(variant), ct);
 
-    /// <summary>Forgets all variants of an adapter.</summary>
-    public async Task DeleteAllAsync(AdapterId adapter, CancellationToken ct = default)
+    /// <summary>Forgets the variants of an adapter's versions up to a number.</summary>
+    public async Task RemoveThroughAsync(AdapterId adapter, int number, CancellationToken ct = default)
     {
-        var rows = new List<TableEntity>();
-        await foreach (var row in table.QueryAsync(Filter.Partition(Keys.Adapter(adapter)), ct))
-            rows.Add(row);
-        foreach (var some in rows.Chunk(100))
-            await table.DeleteAllAsync(some, ct);
+        await foreach (var row in table.QueryAsync(Filter.All(Filter.Partition(Keys.Adapter(adapter)), Filter.Of($"Number le {number}")), ct))
+            await table.DeleteAsync(row.Key(), ETag.All, ct);
     }
 
     private static TableEntity Write(VariantRecord variant)

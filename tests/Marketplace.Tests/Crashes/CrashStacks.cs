@@ -14,7 +14,7 @@ public abstract class CrashStacks : IAsyncLifetime
 
     private protected CrashStacks(AzuriteFixture azurite, StackSettings settings) => (this.azurite, this.settings) = (azurite, settings with
     {
-        Environment = new Dictionary<string, string>
+        Environment = new Dictionary<string, string>(settings.Environment)
         {
             // The sweep runs all the time, beside publishes and after crashes.
             ["Marketplace__SweepSchedule"] = "*/2 * * * * *",

@@ -164,6 +164,19 @@ public sealed class HubCommitTests(HubCommitTests.Fixture fixture) : IClassFixtu
     });
 
     [Theory]
+    [InlineData("rank-mismatch")]
+    [InlineData("truncated")]
+    public Task The_broken_samples_are_refused_with_their_code(string sample) => stack.RunAsync(async () =>
+    {
+        var folder = Path.Combine(Fixtures.Repository, "samples", "broken", sample);
+        var files = Directory.GetFiles(folder).ToDictionary(file => Path.GetFileName(file), File.ReadAllBytes);
+        await Ann.CreatedAsync($"ann/{sample}");
+        var text = (await Ann.CommitAsync($"ann/{sample}", new HubLines().Files(files))).Refusal(400);
+        Assert.Contains($"[{sample}] ", text, StringComparison.Ordinal);
+        Assert.Equal(HubCalls.EmptyCommit, await Ann.ShaAsync($"ann/{sample}"));
+    });
+
+    [Theory]
     [InlineData("config.json", "model.safetensors")]
     [InlineData("pytorch_model.bin")]
     [InlineData("model-q4.gguf")]

@@ -71,6 +71,23 @@ public sealed class HubDerivedTests(HubDerivedTests.Fixture fixture) : IClassFix
     });
 
     [Fact]
+    public Task What_was_known_of_a_deleted_adapter_is_not_the_next_one_s() => stack.RunAsync(async () =>
+    {
+        var version = await fixture.Ann.PublishedAsync("ann/gone", Files("llama/plain"));
+        var variant = (await stack.Anonymous.JsonAsync("/api/models/ann/gone/revision/main-rank1")).Text("sha");
+        string[] known = [version.Id, variant];
+        foreach (var commit in known)
+            Assert.Equal(200, (await stack.Anonymous.AtAsync(HttpMethod.Get, $"/ann/gone/resolve/{commit}/{Config}")).Status);
+        Assert.Equal(204, (await fixture.Ann.SendAsync(HttpMethod.Delete, "/adapters/ann/gone")).Status);
+        foreach (var commit in known)
+            HubReadTests.AssertProblem(await stack.Anonymous.AtAsync(HttpMethod.Get, $"/ann/gone/resolve/{commit}/{Config}"), 404, "RepoNotFound");
+        await fixture.Ann.PublishedAsync("ann/gone", Files("llama/rslora"));
+        foreach (var commit in known)
+            HubReadTests.AssertProblem(await stack.Anonymous.AtAsync(HttpMethod.Get, $"/ann/gone/resolve/{commit}/{Config}"), 404, "RevisionNotFound");
+        Assert.Single((await stack.Anonymous.JsonAsync("/api/models/ann/gone/commits/main")).EnumerateArray());
+    });
+
+    [Fact]
     public Task A_tag_of_that_very_name_wins_and_nonsense_is_no_revision() => stack.RunAsync(async () =>
     {
         var version = await fixture.Ann.PublishedAsync("ann/tagged", Files("llama/plain"));
