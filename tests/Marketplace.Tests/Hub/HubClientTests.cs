@@ -151,7 +151,7 @@ public abstract class HubClientTests(HubClientTests.Fixture fixture)
         var broken = new Dictionary<string, byte[]>(files) { ["adapter_model.safetensors"] = files["adapter_model.safetensors"][..^20] };
         var failure = await client.FailAsync("commit", new { name, files = Base64(broken) });
         Assert.Equal(400, failure.Status);
-        Assert.Contains("[truncated] adapter_model.safetensors", failure.Message, StringComparison.Ordinal);
+        Assert.True(failure.Message.Contains("[truncated] ", StringComparison.Ordinal), failure.Message);
         Assert.Contains("adapter_model.safetensors", failure.Message, StringComparison.Ordinal);
 
         var good = (string)(await client.CallAsync("commit", new { name, files = Base64(files) }))["commit"]!;
