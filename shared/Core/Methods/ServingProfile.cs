@@ -22,10 +22,10 @@ public static class ServingProfile
     {
         var config = adapter.Config;
         return config is
-            {
-                UseRsLora: false, RankPattern.IsEmpty: true, AlphaPattern.IsEmpty: true, TargetModules: { Pattern: null, IsAllLinear: false }, ExcludeModules: null, LayersToTransform.IsEmpty: true,
-                Bias: TrainedBias.None, ModulesToSave.IsEmpty: true, UseDora: false, LoraBias: false, TargetParameters.IsEmpty: true, HasTrainedTokens: false, IsActivatedByTokens: false,
-            }
+        {
+            UseRsLora: false, RankPattern.IsEmpty: true, AlphaPattern.IsEmpty: true, TargetModules: { Pattern: null, IsAllLinear: false }, ExcludeModules: null, LayersToTransform.IsEmpty: true,
+            Bias: TrainedBias.None, ModulesToSave.IsEmpty: true, UseDora: false, LoraBias: false, TargetParameters.IsEmpty: true, HasTrainedTokens: false, IsActivatedByTokens: false,
+        }
             && config.Alpha == config.Rank && ServingExport.Ranks.Contains(config.Rank)
             && types is { Count: 1 } && types.All(t => t is TensorType.F32 or TensorType.BF16 or TensorType.F16)
             && adapter.Carried.IsEmpty && adapter.Modules.All(m => m.Kind == ModuleKind.Linear && m.Rank == config.Rank && !m.HasBias && !m.HasMagnitude)
