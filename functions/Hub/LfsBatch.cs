@@ -12,7 +12,11 @@ namespace Marketplace.Functions.Hub;
 /// </summary>
 public static class LfsBatch
 {
-    private const int MaxObjects = 1000;
+    // Clients ask for 256 at a time.
+    private const int MaxObjects = 256;
+
+    // What was offered and not committed yet, of all repositories of an account.
+    private const int MaxOffered = 10_000;
 
     private sealed record Body(string? Operation, string? HashAlgo, IReadOnlyList<AskedObject>? Objects)
     {
@@ -52,15 +56,19 @@ public static class LfsBatch
         {
             if (Math.Min(options.Value.MaxFileBytes, ObjectStaging.MaxBlockBytes) is var limit && size > limit)
                 answers.Add(new(oid.Hex, size, Error: new(413, $"A file may have {limit} bytes.")));
+            else if (size == 0)
+                answers.Add(new(oid.Hex, size, Error: new(422, "An empty file is sent inside the commit.")));
             else if (head.Files.Any(f => f.Digest == oid && f.Size == size)
                 || await CommitObjects.StagedAsync(storage, requester.Owner, oid, size, cancellationToken) is not null
                 || await CommitObjects.VisibleAsync(storage, requester.Caller, oid, size, cancellationToken) is not null)
                 answers.Add(new(oid.Hex, size));
+            else if (room.Objects <= 0)
+                answers.Add(new(oid.Hex, size, Error: new(507, $"{room.Account} has {MaxOffered} objects that were never committed; the oldest go within a day.")));
             else if (size > room.Left)
                 answers.Add(new(oid.Hex, size, Error: new(507, $"There is no room: {room.Account} may have {room.Limit} bytes, and has {room.Limit - room.Left}.")));
             else
             {
-                room = room with { Left = room.Left - size };
+                room = room with { Left = room.Left - size, Objects = room.Objects - 1 };
                 answers.Add(await OfferAsync(requester.Owner, oid, size, storage, time, cancellationToken));
             }
         }
@@ -68,12 +76,13 @@ public static class LfsBatch
         return TypedResults.Json(new { transfer = "basic", objects = answers }, HubJson.Options, "application/vnd.git-lfs+json");
     }
 
-    private sealed record Room(string Account, long Limit, long Left);
+    private sealed record Room(string Account, long Limit, long Left, int Objects);
 
     private static async Task<Room> RoomAsync(string owner, MarketplaceStorage storage, CancellationToken cancellationToken)
     {
         var account = await storage.Usage.GetAsync(owner, cancellationToken);
-        return new(owner, account.Quotas.Bytes, account.Quotas.Bytes - account.Published.Bytes - account.UploadBytes - await storage.LfsObjects.BytesAsync(owner, cancellationToken));
+        var (objects, offered) = await storage.LfsObjects.SumAsync(owner, cancellationToken);
+        return new(owner, account.Quotas.Bytes, account.Quotas.Bytes - account.Published.Bytes - account.UploadBytes - offered, MaxOffered - objects);
     }
 
     // The row comes first: what has an address has an owner who pays for it.

@@ -32,7 +32,8 @@ internal static class UploadRoom
         if (account.Uploads >= limit.Uploads)
             return new(adapter.Owner, "uploads at a time", limit.Uploads, account.Uploads, 1);
         var (bytes, taken) = (files.Sum(f => f.Size), account.Published.Bytes + account.UploadBytes);
-        if (taken + bytes > limit.Bytes)
+        // A draft's room is the version's that it becomes.
+        if (taken + bytes > limit.Bytes && taken + bytes - await storage.Usage.DraftBytesAsync(adapter, cancellationToken) > limit.Bytes)
             return new(adapter.Owner, "bytes", limit.Bytes, taken, bytes);
         return account.Published.Adapters >= limit.Adapters && await storage.Adapters.GetAsync(adapter, cancellationToken) is null
             ? new(adapter.Owner, "adapters", limit.Adapters, account.Published.Adapters, 1)

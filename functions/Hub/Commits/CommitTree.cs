@@ -28,6 +28,9 @@ internal static class CommitTree
             inside.ForEach(path => files.Remove(path));
         }
 
+        // Before any is looked for.
+        if (operations.Count(o => o is PutInline or PutObject) > maxFiles)
+            return TooMany(maxFiles);
         var put = new HashSet<string>(StringComparer.Ordinal);
         foreach (var operation in operations.Where(o => o is PutInline or PutObject))
         {
@@ -44,7 +47,7 @@ internal static class CommitTree
         }
 
         if (files.Count > maxFiles)
-            return HubProblems.BadRequest($"A repository has at most {maxFiles} files; this commit would make it {files.Count}.");
+            return TooMany(maxFiles);
         if (files.Keys.GroupBy(path => path, StringComparer.OrdinalIgnoreCase).FirstOrDefault(g => g.Count() > 1) is { } same)
             return HubProblems.BadRequest($"'{string.Join("' and '", same)}' differ only in case.");
         ImmutableArray<TreeFile> sorted = [.. files.Values.OrderBy(f => f.File.Path, StringComparer.Ordinal)];
@@ -54,6 +57,9 @@ internal static class CommitTree
     /// <summary>Whether two states have the same files.</summary>
     public static bool Same(IEnumerable<ManifestFile> a, IEnumerable<ManifestFile> b) =>
         a.Select(f => (f.Path, f.Digest)).ToHashSet().SetEquals(b.Select(f => (f.Path, f.Digest)));
+
+    private static Microsoft.AspNetCore.Http.HttpResults.ProblemHttpResult TooMany(int maxFiles) =>
+        HubProblems.BadRequest($"A repository has at most {maxFiles} files; with this commit it would have more.");
 
     private static ManifestFile? Present(ImmutableArray<ManifestFile> head, PutObject put) =>
         head.FirstOrDefault(f => f.Digest == put.Oid && (put.Size is null || put.Size == f.Size));

@@ -17,6 +17,8 @@ public sealed class HubCommits(MarketplaceStorage storage, HubVerdicts verdicts,
     // Each attempt but the last lost to somebody else's commit.
     private const int MaxAttempts = 30;
 
+    private const string Checking = "The files are still being checked; the commit appears when they have passed.";
+
     /// <summary>Commits, for a caller who may write to the repository.</summary>
     /// <param name="requester">Who commits.</param>
     /// <param name="id">The repository.</param>
@@ -39,6 +41,8 @@ public sealed class HubCommits(MarketplaceStorage storage, HubVerdicts verdicts,
                     head = await CommitHead.LoadAsync(storage, id, cancellationToken);
             }
 
+            if (undecided && head.Record!.Pending!.Commit == commit.Parent)
+                return BeingChecked(id, commit.Parent);
             if (commit.Parent is { } parent && parent != head.State.Id)
                 return Stale(id, parent, head.State.Id);
             var (tree, refused) = await CommitTree.ApplyAsync(head.State.Files, commit.Operations, put => bytes.FindAsync(requester.Caller, put, cancellationToken), options.Value.MaxFiles);
@@ -50,9 +54,9 @@ public sealed class HubCommits(MarketplaceStorage storage, HubVerdicts verdicts,
             var next = new NextState(head, kind, tree, head.IdOf(kind, [.. tree.Select(f => f.File)]));
             // Sent a second time after a lost answer, most likely.
             if (undecided && head.Record!.Pending!.Commit == next.Id)
-                return new CommitDone(next.Id, note);
+                return new CommitDone(next.Id, $"{Checking} {note}".Trim());
             if (undecided)
-                return HubProblems.Conflict($"The commit {head.Record!.Pending!.Commit} of '{id}' is still being checked; commit again when it is the newest, or has been refused.");
+                return BeingChecked(id, head.Record!.Pending!.Commit);
             if (CommitTree.Same(tree.Select(f => f.File), head.State.Files))
                 return new CommitDone(head.State.Id, note, Unchanged: true);
 
@@ -62,7 +66,7 @@ public sealed class HubCommits(MarketplaceStorage storage, HubVerdicts verdicts,
             if (failed is not null)
                 return failed;
             if (done is not null)
-                return done with { Note = note };
+                return done with { Note = $"{done.Note} {note}".Trim() };
         }
 
         return HubProblems.Conflict($"Others commit to '{id}' all the time; try again.");
@@ -136,7 +140,8 @@ public sealed class HubCommits(MarketplaceStorage storage, HubVerdicts verdicts,
         var decided = await verdicts.DecideAsync(pending, cancellationToken);
         return decided.State switch
         {
-            UploadState.Published or UploadState.Queued => new CommitDone(next.Id),
+            UploadState.Published => new CommitDone(next.Id),
+            UploadState.Queued => new CommitDone(next.Id, Checking),
             UploadState.Rejected => HubProblems.BadRequest(await CommitIssues.DescribeAsync(storage, decided, cancellationToken)),
             _ when decided.FailureCode == "conflict" => default,
             _ when decided.FailureCode == "quota-exceeded" => HubProblems.QuotaExceeded(decided.FailureMessage!),
@@ -152,6 +157,9 @@ public sealed class HubCommits(MarketplaceStorage storage, HubVerdicts verdicts,
         var adapter = head.Adapter!;
         return await storage.Repositories.AddAsync(change(new RepositoryRecord(adapter.Id, adapter.Private, adapter.CreatedAt, null, null, default)), cancellationToken) == AddResult.Added;
     }
+
+    private static ProblemHttpResult BeingChecked(AdapterId id, string commit) =>
+        HubProblems.Conflict($"The commit {commit} of '{id}' is still being checked; commit again when it is the newest, or has been refused.");
 
     private static ProblemHttpResult Stale(AdapterId id, string parent, string head) =>
         HubProblems.StaleParent($"'{id}' is at {head}, not at {parent} any more; look at what is there, and commit again.");

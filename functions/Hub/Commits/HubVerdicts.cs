@@ -9,10 +9,18 @@ namespace Marketplace.Functions.Hub.Commits;
 /// The verdict on a commit: sought while its client waits, or waited for. Whoever meets a commit whose process died helps it on: one that was recorded but never queued is queued, one whose time is over is
 /// asked for again.
 /// </summary>
-public sealed class HubVerdicts(MarketplaceStorage storage, UploadDecision decision, IOptions<MarketplaceOptions> options, TimeProvider time, IHostApplicationLifetime lifetime)
+public sealed class HubVerdicts(MarketplaceStorage storage, UploadDecision decision, IOptions<MarketplaceOptions> options, TimeProvider time, IHostApplicationLifetime lifetime) : IDisposable
 {
+    // How long a commit waits for others to be checked in this process, before it goes to the queue.
+    private static readonly TimeSpan LongestQueue = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan FirstPause = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(500);
+
+    // Each takes a core and several times its bytes of memory.
+    private readonly SemaphoreSlim room = new(Environment.ProcessorCount);
+
+    /// <inheritdoc/>
+    public void Dispose() => room.Dispose();
 
     /// <summary>Queues a commit's upload and sees to its verdict; the upload as it is then, still queued where the verdict takes longer than clients are made to wait.</summary>
     internal async Task<UploadRecord> DecideAsync(PendingCommit pending, CancellationToken cancellationToken)
@@ -20,18 +28,24 @@ public sealed class HubVerdicts(MarketplaceStorage storage, UploadDecision decis
         var upload = await QueueAsync(pending.UploadId, cancellationToken);
         if (upload is not { State: UploadState.Queued })
             return upload ?? throw new InvalidOperationException($"Upload {pending.UploadId} is gone.");
-        if (upload.Files.Sum(f => f.Size) <= options.Value.HubValidatedBytes)
-        {
-            // A client that hangs up does not stop it: others would have to wait until somebody took it up again.
-            if (await decision.RunAsync(upload, lifetime.ApplicationStopping) is { } decided)
-                return decided;
-        }
-        else
-        {
+        if (upload.Files.Sum(f => f.Size) > options.Value.HubValidatedBytes || !await room.WaitAsync(LongestQueue, cancellationToken))
             await storage.Queues.SendAsync(QueueNames.Validations, upload.Id, cancellationToken);
-        }
-
+        else if (await NowAsync(upload) is { } decided)
+            return decided;
         return await WaitAsync(pending, options.Value.HubCommitWait, cancellationToken) ?? upload;
+    }
+
+    // A client that hangs up does not stop it: others would have to wait until somebody took it up again.
+    private async Task<UploadRecord?> NowAsync(UploadRecord upload)
+    {
+        try
+        {
+            return await decision.RunAsync(upload, lifetime.ApplicationStopping);
+        }
+        finally
+        {
+            room.Release();
+        }
     }
 
     /// <summary>Waits for the verdict on a commit; null if there is none yet.</summary>

@@ -45,14 +45,14 @@ public sealed class LfsObjectStore
         return found;
     }
 
-    /// <summary>Bytes of all the account's objects: those that were sent, and those that may be.</summary>
-    public async Task<long> BytesAsync(string owner, CancellationToken ct = default)
+    /// <summary>How many objects the account has, and of how many bytes: those that were sent, and those that may be.</summary>
+    public async Task<(int Count, long Bytes)> SumAsync(string owner, CancellationToken ct = default)
     {
         var (from, to) = Keys.PartitionsOf(owner);
-        var bytes = 0L;
+        var (count, bytes) = (0, 0L);
         await foreach (var row in table.QueryAsync(Filter.Of($"PartitionKey ge {from} and PartitionKey lt {to}"), ct))
-            bytes += row.GetInt64("Size") ?? 0;
-        return bytes;
+            (count, bytes) = (count + 1, bytes + (row.GetInt64("Size") ?? 0));
+        return (count, bytes);
     }
 
     /// <summary>Forgets an object.</summary>

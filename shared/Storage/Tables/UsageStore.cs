@@ -57,7 +57,7 @@ public sealed class UsageStore
 
     /// <summary>Charges a version that is about to be published, and with the first one its adapter; says why if there is no room.</summary>
     public async Task<QuotaExcess?> ChargeAsync(VersionRecord version, CancellationToken ct = default) =>
-        await ChargeAsync(version.Adapter.Owner, ChargesOf(version), limited: true, ct);
+        await ChargeAsync(version.Adapter.Owner, ChargesOf(version), limited: true, ct, instead: Keys.UsageDraft(version.Adapter));
 
     /// <summary>Charges the bytes of a version of a set that is about to be published; says why if there is no room.</summary>
     public async Task<QuotaExcess?> ChargeSetAsync(AdapterId set, Digest digest, long bytes, CancellationToken ct = default) =>
@@ -85,6 +85,9 @@ public sealed class UsageStore
                 return null;
         }
     }
+
+    /// <summary>Bytes that a repository is charged for its draft.</summary>
+    public async Task<long> DraftBytesAsync(AdapterId repository, CancellationToken ct = default) => await table.GetAsync(Keys.UsageDraft(repository), ct) is { } row ? Read(row).Bytes : 0;
 
     /// <summary>Gives back what a draft was charged.</summary>
     public Task ReleaseDraftAsync(AdapterId repository, CancellationToken ct = default) => RefundAsync(repository.Owner, Keys.UsageDraft(repository), ct);
@@ -191,7 +194,8 @@ public sealed class UsageStore
 
     private static Charge ChargeOf(AdapterId set, Digest digest, long bytes) => new(Keys.UsageSet(set, digest), new Usage(0, 0, bytes));
 
-    private async Task<QuotaExcess?> ChargeAsync(string owner, IReadOnlyList<Charge> charges, bool limited, CancellationToken ct)
+    // Where there is no room, that of the draft which becomes the version is given up for it; otherwise it is released when the draft is over.
+    private async Task<QuotaExcess?> ChargeAsync(string owner, IReadOnlyList<Charge> charges, bool limited, CancellationToken ct, Key? instead = null)
     {
         while (true)
         {
@@ -206,9 +210,15 @@ public sealed class UsageStore
                 return null;
             var (account, total) = await LookAsync(owner, ct);
             var (used, asked) = (account.Published, missing.Aggregate(default(Usage), (sum, c) => sum + c.Amount));
+            var rows = missing.Select(c => new TableTransactionAction(TableTransactionActionType.Add, Write(c.Key, c.Amount))).ToList();
             if (limited && Excess(owner, account.Quotas, used, asked) is { } excess)
-                return excess;
-            var rows = missing.Select(c => new TableTransactionAction(TableTransactionActionType.Add, Write(c.Key, c.Amount)));
+            {
+                if (instead is not { } key || await table.GetAsync(key, ct) is not { } draft || Excess(owner, account.Quotas, used - Read(draft), asked) is not null)
+                    return excess;
+                rows.Add(new(TableTransactionActionType.Delete, draft, draft.ETag));
+                used -= Read(draft);
+            }
+
             if (await table.TransactAsync([.. rows, Total(owner, total, used + asked)], ct))
                 return null;
         }

@@ -114,6 +114,36 @@ public sealed class HubCommitTests(HubCommitTests.Fixture fixture) : IClassFixtu
     });
 
     [Fact]
+    public Task A_draft_is_paid_for_once_until_it_is_over() => stack.RunAsync(async () =>
+    {
+        var pia = await stack.AccountAsync("pia");
+        var files = StackAdapters.Files(41);
+        var (size, notes) = (files.Values.Sum(f => f.LongLength), new byte[5000]);
+        // Room for the adapter, and not for its draft beside it.
+        Assert.Equal(200, (await stack.Admin.SendAsync(HttpMethod.Put, "/accounts/pia/quota", new SetQuotaRequest(Bytes: size + 5100))).Status);
+        async Task<long> UsedAsync() => (await pia.GetAsync<AccountView>("/accounts/pia")).Usage.Bytes;
+        await pia.CreatedAsync("pia/paid");
+        await pia.CommittedAsync("pia/paid", new HubLines().File("notes.txt", notes).File(Weights, files[Weights]));
+        Assert.Equal(5000 + files[Weights].Length, await UsedAsync());
+        await pia.CommittedAsync("pia/paid", new HubLines().Delete(Weights));
+        Assert.Equal(5000, await UsedAsync());
+        await pia.CommittedAsync("pia/paid", new HubLines().Files(files));
+        Assert.Equal(size + 5000, await UsedAsync());
+        await stack.Storage.Recount.RunAsync(DateTimeOffset.UtcNow.AddDays(3));
+        Assert.Equal(size + 5000, await UsedAsync());
+
+        // A draft upon a version is charged beside it; one that another way of publishing made void, until the recount.
+        await stack.Admin.SendAsync(HttpMethod.Put, "/accounts/pia/quota", new SetQuotaRequest(Bytes: 1_000_000));
+        await pia.CommittedAsync("pia/paid", new HubLines().Delete(Weights));
+        await stack.Storage.Recount.RunAsync(DateTimeOffset.UtcNow.AddDays(3));
+        var draft = size + 5000 - files[Weights].Length;
+        Assert.Equal(size + 5000 + draft, await UsedAsync());
+        await pia.PublishedAsync("pia/paid", files);
+        await stack.Storage.Recount.RunAsync(DateTimeOffset.UtcNow.AddDays(3));
+        Assert.Equal(size + 5000 + size, await UsedAsync());
+    });
+
+    [Fact]
     public Task A_commit_that_can_not_be_read_says_where() => stack.RunAsync(async () =>
     {
         await Ann.CreatedAsync("ann/bad");

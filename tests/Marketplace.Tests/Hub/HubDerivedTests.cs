@@ -134,6 +134,8 @@ public sealed class HubDerivedTests(HubDerivedTests.Fixture fixture) : IClassFix
         Assert.Empty(export.Config.RankPattern);
         Assert.Empty(export.Config.AlphaPattern);
         Assert.All(export.Modules, m => Assert.Equal(export.Config.Rank, m.Rank));
+        var check = ServingLimits.Check(export);
+        Assert.Empty(check.Vllm.Concat(check.Lorax));
         foreach (var module in stored.Modules)
             Dense.AssertClose(Dense.Of(stored.Delta(module.Name)!), export.Delta(module.Name)!, name.EndsWith("bf16", StringComparison.Ordinal) ? 1.0 / 128 : 1e-6);
         foreach (var module in export.Modules.Where(m => stored.Find(m.Name) is null))

@@ -150,6 +150,8 @@ public sealed class HubLfsTests(HubLfsTests.Fixture fixture) : IClassFixture<Hub
         Assert.Null(objects[0]!["actions"]);
         Assert.NotNull(objects[1]!["actions"]!["upload"]!["href"]);
 
+        Assert.Equal(422, (int)(await Ann.BatchAsync("ann/limits", (fine, 0))).Json()["objects"]![0]!["error"]!["code"]!);
+        (await Ann.BatchAsync("ann/limits", Enumerable.Range(0, 257).Select(i => ($"{i:x64}", 1L)))).Refusal(400);
         (await Ann.BatchAsync("ann/limits", ("ABC", 1))).Refusal(400);
         (await Ann.BatchAsync("ann/limits", (fine, -1))).Refusal(400);
         (await Ann.AtAsync(HttpMethod.Post, "/ann/limits.git/info/lfs/objects/batch", new { operation = "download", objects = Array.Empty<object>() })).Refusal(400);

@@ -56,8 +56,12 @@ public sealed class HubQueueTests(HubQueueTests.Fixture fixture) : IClassFixture
 
         Assert.Contains(pending.Commit, (await bob.CommitAsync("bob/pending", new HubLines().File("x.txt", [1]))).Refusal(409), StringComparison.Ordinal);
         (await bob.AtAsync(HttpMethod.Put, "/api/models/bob/pending/settings", new { visibility = "private" })).Refusal(409);
+        Assert.Contains("being checked", (await bob.CommitAsync("bob/pending", new HubLines(parent: pending.Commit).File("x.txt", [1]))).Refusal(409), StringComparison.Ordinal);
+        (await bob.AtAsync(HttpMethod.Delete, "/api/repos/delete", new { name = "pending", organization = "bob" })).Refusal(409);
         // The same again is the same commit.
-        Assert.Equal(pending.Commit, await bob.CommittedAsync("bob/pending", new HubLines().Files(files)));
+        var same = await bob.CommitAsync("bob/pending", new HubLines().Files(files));
+        Assert.Equal((200, pending.Commit), (same.Status, (string)same.Json()["commitOid"]!));
+        Assert.Contains("being checked", (string)same.Json()["hookOutput"]!, StringComparison.Ordinal);
 
         // The message comes at last; whoever commits next lays it upon what was checked.
         await stack.Storage.Queues.SendAsync(QueueNames.Validations, pending.UploadId, Ct);
