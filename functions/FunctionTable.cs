@@ -157,7 +157,7 @@ public static class FunctionTable
         new("HubDeleteTag", "DELETE", "/api/models/{owner}/{name}/tag/{tag}", Publish, HubTags.Delete, "Forget a version's name") { Hub = true },
         new("HubCreateBranch", "POST", "/api/models/{owner}/{name}/branch/{revision}", Publish, HubRefusals.CreateBranch, "Refused: there is one branch") { Hub = true },
         new("HubDeleteBranch", "DELETE", "/api/models/{owner}/{name}/branch/{revision}", Publish, HubRefusals.DeleteBranch, "Refused: there is one branch") { Hub = true },
-        new("HubXetToken", "GET", "/api/models/{owner}/{name}/xet-write-token/{revision}", Anyone, (Func<string, string, string, IResult>)HubRefusals.Xet, "Refused: there is no Xet storage") { Hub = true },
+        new("HubNoXet", "GET", "/api/models/{owner}/{name}/xet-write-token/{revision}", Anyone, (Func<string, string, string, IResult>)HubRefusals.Xet, "Refused: there is no Xet storage") { Hub = true },
     ];
 
     /// <summary>Everything behind a route.</summary>

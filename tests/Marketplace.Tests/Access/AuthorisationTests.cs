@@ -44,7 +44,7 @@ public sealed partial class AuthorisationTests(AuthorisationTests.Fixture fixtur
             "GetClustering", "GetClusterMap", "GetClusterMapSvg", "ListEvaluationSets", "GetEvaluationSet", "ListEvaluationSetVersions", "DownloadEvaluationSet", "GetEvaluation",
             "DownloadPredictions", "CompareEvaluations", "MixEvaluations", "GetLeaderboard", "ListBaseModels", "GetBaseModelWeights", "ResolveBaseModel",
             "HubGetModel", "HubGetRevision", "HubListModels", "HubListTree", "HubDescribePaths", "HubListRefs", "HubListCommits", "HubRefuseUnowned", "HubResolveFile", "HubResolveRaw", "HubResolveUnowned",
-            "HubCheckAccess", "HubValidateYaml", "HubXetToken",
+            "HubCheckAccess", "HubValidateYaml", "HubNoXet",
         ],
         ["read"] = ["PlanMerge", "ListJobs", "GetJob", "WatchJob", "ListKeys", "CreateKey", "RevokeKey", "GetAccount", "ListAudit", "HubWhoAmI"],
         ["publish"] =
