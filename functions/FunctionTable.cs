@@ -138,7 +138,7 @@ public static class FunctionTable
         new("HubDescribePaths", "POST", "/api/models/{owner}/{name}/paths-info/{revision}", Anyone, DescribePaths.Handle, "What is at some paths of a revision", ReadsOnly: true) { Hub = true, Cost = RequestCost.Read },
         new("HubListRefs", "GET", "/api/models/{owner}/{name}/refs", Anyone, ListRefs.Handle, "Branch and tags of a repository") { Hub = true },
         new("HubListCommits", "GET", "/api/models/{owner}/{name}/commits/{revision}", Anyone, ListCommits.Handle, "The commits up to a revision") { Hub = true },
-        new("HubRefuseUnowned", "GET", "/api/models/{name}/{**path}", Anyone, RefuseUnowned.Handle, "Says that no repository has a name of one part") { Hub = true },
+        new("HubZUnowned", "GET", "/api/models/{name}/{**path}", Anyone, RefuseUnowned.Handle, "Says that no repository has a name of one part") { Hub = true },
         new("HubResolveFile", "GET", "/{owner}/{name}/resolve/{revision}/{**path}", Anyone, ResolveFile.Handle, "A file of a revision") { Hub = true, AlsoHead = true },
         new("HubResolveRaw", "GET", "/{owner}/{name}/raw/{revision}/{**path}", Anyone, ResolveFile.Handle, "The same under its other name") { Hub = true, AlsoHead = true },
         new("HubResolveUnowned", "GET", "/{name}/resolve/{revision}/{**path}", Anyone, ResolveFile.HandleUnowned, "Says that no repository has a name of one part") { Hub = true, AlsoHead = true },
@@ -157,7 +157,7 @@ public static class FunctionTable
         new("HubDeleteTag", "DELETE", "/api/models/{owner}/{name}/tag/{tag}", Publish, HubTags.Delete, "Forget a version's name") { Hub = true },
         new("HubCreateBranch", "POST", "/api/models/{owner}/{name}/branch/{revision}", Publish, HubRefusals.CreateBranch, "Refused: there is one branch") { Hub = true },
         new("HubDeleteBranch", "DELETE", "/api/models/{owner}/{name}/branch/{revision}", Publish, HubRefusals.DeleteBranch, "Refused: there is one branch") { Hub = true },
-        new("HubNoXet", "GET", "/api/models/{owner}/{name}/xet-write-token/{revision}", Anyone, (Func<string, string, string, IResult>)HubRefusals.Xet, "Refused: there is no Xet storage") { Hub = true },
+        new("HubXetToken", "GET", "/api/models/{owner}/{name}/xet-write-token/{revision}", Anyone, (Func<string, string, string, IResult>)HubRefusals.Xet, "Refused: there is no Xet storage") { Hub = true },
     ];
 
     /// <summary>Everything behind a route.</summary>

@@ -3,6 +3,7 @@ using System.Text.Json;
 using Marketplace.Cli.Output;
 using Marketplace.Core.Analysis;
 using Marketplace.Core.Api;
+using Marketplace.Core.Methods;
 using Spectre.Console;
 
 namespace Marketplace.Cli.Commands;
@@ -37,7 +38,7 @@ internal static class ShowCommand
         var analysis = call.Get(Analysis) ? await client.GetAnalysis(reference, ct) : null;
         call.Terminal.Result(new ShowOutput(adapter, version, versions, report, merge, analysis, cluster), console =>
         {
-            Summary(console, adapter, cluster);
+            Summary(console, adapter, version, cluster);
             console.Write(Files(version));
             if (version.Lineage is { } lineage)
                 console.Write(Lineage(lineage));
@@ -52,7 +53,7 @@ internal static class ShowCommand
         return ExitCode.Ok;
     }
 
-    private static void Summary(IAnsiConsole console, AdapterView a, AdapterClusterView? cluster)
+    private static void Summary(IAnsiConsole console, AdapterView a, VersionView version, AdapterClusterView? cluster)
     {
         var grid = new Grid().AddColumn().AddColumn();
         void Line(string name, string? value)
@@ -66,6 +67,12 @@ internal static class ShowCommand
         Line("spelled", a.BaseModel is null || a.BaseModel == a.BaseModelName ? null : a.BaseModelName);
         Line("shape", $"rank {a.Rank}, {a.Modules} modules, {a.Dtype}, {Units.Bytes(a.SizeBytes)}");
         Line("cluster", cluster is null ? null : Cluster(cluster));
+        if (version.Serving is { } serving)
+        {
+            Line("on vLLM", Serves(serving.Vllm, $"yes, with --max-lora-rank {serving.MaxLoraRank} or more"));
+            Line("on LoRAX", Serves(serving.Lorax, "yes"));
+        }
+
         Line("made by", a.DerivedBy);
         Line("taken down", Taints(a.TaintedBy));
         Line("warnings", string.Join(", ", a.Warnings));
@@ -77,6 +84,9 @@ internal static class ShowCommand
         Line("published", $"{Units.Time(a.CreatedAt)}, changed {Units.Time(a.UpdatedAt)}");
         console.Write(grid);
     }
+
+    private static string Serves(IReadOnlyList<ServingProblem> problems, string yes) =>
+        problems.Count == 0 ? yes : string.Join('\n', problems.Select(p => $"no ({ApiJson.Name(p.Effect)}): {p.Message}"));
 
     private static string? Taints(IReadOnlyList<TaintView>? taints) => taints is null ? null : string.Join(
         '\n', taints.Select(t => $"it was made from {t.Adapter ?? "an adapter"}, which was taken down {Units.Time(t.At)} ({t.Reason}){(t.Message is null ? "" : $": {t.Message}")}"));

@@ -50,7 +50,7 @@ internal static class Views
 
         return new VersionView(
             version.Adapter.ToString(), version.Number, version.Id, version.Parent, version.CreatedAt, version.PublishedBy, version.Message,
-            [.. version.Files.Select(f => new FileView(f.Path, f.Size, f.Digest.Hex, f.GitSha1))], lineage, version.Adapter.Shown(taints[version.Number], caller));
+            [.. version.Files.Select(f => new FileView(f.Path, f.Size, f.Digest.Hex, f.GitSha1))], lineage, version.Adapter.Shown(taints[version.Number], caller), version.Summary?.Serving);
     }
 
     public static UploadStatus View(this UploadRecord upload, IReadOnlyList<IssueView>? issues = null) => new(

@@ -16,6 +16,9 @@ public sealed class HubReader(MarketplaceStorage storage, HubRepositories reposi
         var (repository, problem) = await repositories.FindAsync(caller, owner, name, storage.Adapters.RecentAsync, cancellationToken);
         if (repository is { Adapter: null, Record: { ForBaseModel: true, Draft: null } } && await storage.Registrations.RecentAsync(repository.Id.ToString(), cancellationToken) is { Count: > 0 } registered)
             return repository with { Registrations = registered };
+        // A base model's repository may be known beyond its registrations, to who may write it.
+        if (repository is { Adapter: null, Draft: null } && await storage.Registrations.RecentAsync(repository.Id.ToString(), cancellationToken) is [_, ..] own)
+            return repository with { Registrations = own };
         if (repository is not null)
             return repository;
         // One that is down keeps its name.
@@ -39,7 +42,11 @@ public sealed class HubReader(MarketplaceStorage storage, HubRepositories reposi
         }
 
         if (repository.Registrations.Count > 0)
-            return HubBaseModels.Find(repository.Registrations, revision) is { } registration ? registration : NotFound(repository, revision);
+        {
+            return HubBaseModels.Find(repository.Registrations, revision) is { } registration ? registration
+                : repository.Record is null ? NotFound(repository, revision) : await repositories.RevisionAsync(repository, revision, cancellationToken);
+        }
+
         return await OfAdapterAsync(repository, revision, cancellationToken);
     }
 

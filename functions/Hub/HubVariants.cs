@@ -62,10 +62,14 @@ public sealed partial class HubVariants(MarketplaceStorage storage, RankedExport
     }
 
     /// <summary>The variant with that commit id; null if nobody was ever told of it, or its version is gone.</summary>
-    internal async Task<HubRevision?> FindByIdAsync(AdapterId adapter, string commit, CancellationToken cancellationToken) =>
-        await storage.Variants.GetAsync(adapter, commit, cancellationToken) is { } variant
-        && await storage.Versions.GetAsync(adapter, variant.Number, cancellationToken) is { } version && version.Id == variant.VersionId
-            ? Of(variant, version) : null;
+    internal async Task<HubRevision?> FindByIdAsync(AdapterId adapter, string commit, CancellationToken cancellationToken)
+    {
+        if (await storage.Variants.GetAsync(adapter, commit, cancellationToken) is not { } variant
+            || await storage.Versions.GetAsync(adapter, variant.Number, cancellationToken) is not { } version || version.Id != variant.VersionId)
+            return null;
+        // Derived data may be lost; asking for the form brings it back, as the same bytes where the same numerics make them.
+        return (await FindAsync(version, variant.Name, cancellationToken)).Value is { } made && made.Commit == commit ? made : Of(variant, version);
+    }
 
     private static HubRevision Of(VariantRecord variant, VersionRecord version) => new(version.Adapter, variant.Commit, variant.Files, variant.CreatedAt, version)
     {

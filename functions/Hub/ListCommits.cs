@@ -10,7 +10,7 @@ public static class ListCommits
     private const int DefaultLimit = 50;
 
     public static async Task<IResult> Handle(
-        string owner, string name, string revision, Requester requester, HubReader reader, HubHistory history, HttpContext context, CancellationToken cancellationToken)
+        string owner, string name, string revision, Requester requester, HubReader reader, HubHistory history, HubAddress address, HttpContext context, CancellationToken cancellationToken)
     {
         var (repository, found, problem) = await reader.FindAsync(requester.Caller, owner, name, revision, cancellationToken);
         if (found is null)
@@ -29,7 +29,7 @@ public static class ListCommits
         var limit = HubQuery.Limit(query, DefaultLimit, MaxLimit);
         var page = commits.Skip(from).Take(limit).ToList();
         if (from + page.Count < commits.Count)
-            HubLinks.SetNext(context, page[^1].Id);
+            HubLinks.SetNext(context, address, page[^1].Id);
         context.Response.Headers["X-Total-Count"] = commits.Count.ToString(CultureInfo.InvariantCulture);
         return HubJson.Answer(page);
     }

@@ -18,7 +18,7 @@ public static class ListModels
 
     private static readonly string[] Unsupported = ["apps", "inference", "inference_provider", "num_parameters", "trained_dataset", "gated"];
 
-    public static async Task<IResult> Handle(Requester requester, MarketplaceStorage storage, HubVersions versions, HttpContext context, CancellationToken cancellationToken)
+    public static async Task<IResult> Handle(Requester requester, MarketplaceStorage storage, HubVersions versions, HubAddress address, HttpContext context, CancellationToken cancellationToken)
     {
         var query = context.Request.Query;
         if (Unsupported.Any(name => query[name].Any(v => v is { Length: > 0 } && !(name == "gated" && v.Equals("false", StringComparison.OrdinalIgnoreCase)))))
@@ -43,7 +43,7 @@ public static class ListModels
         if (page is null)
             return HubProblems.BadRequest("The cursor is not one that this service gave.");
         if (next is not null)
-            HubLinks.SetNext(context, next);
+            HubLinks.SetNext(context, address, next);
         return HubJson.Answer(await ModelsAsync(page, versions, query, cancellationToken));
     }
 

@@ -8,7 +8,7 @@ public static class ListTree
     private const int MaxLimit = 1000;
 
     public static async Task<IResult> Handle(
-        string owner, string name, string revision, string? path, Requester requester, HubReader reader, HubHistory history, HttpContext context, CancellationToken cancellationToken)
+        string owner, string name, string revision, string? path, Requester requester, HubReader reader, HubHistory history, HubAddress address, HttpContext context, CancellationToken cancellationToken)
     {
         var (repository, problem) = await reader.FindAsync(requester.Caller, owner, name, cancellationToken);
         if (repository is null)
@@ -37,7 +37,7 @@ public static class ListTree
         if (page.Count > limit)
         {
             page.RemoveAt(limit);
-            HubLinks.SetNext(context, HubLinks.Encode(page[^1].Path));
+            HubLinks.SetNext(context, address, HubLinks.Encode(page[^1].Path));
         }
 
         if (HubQuery.Flag(query, "expand"))

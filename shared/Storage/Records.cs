@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Azure;
 using Marketplace.Core;
 using Marketplace.Core.Formats;
+using Marketplace.Core.Methods;
 
 namespace Marketplace.Storage;
 
@@ -32,7 +33,7 @@ public sealed record VersionPointer(int Number, string Id);
 /// <summary>What lists show of an adapter's main version.</summary>
 public sealed record AdapterSummary(
     int Rank, int Modules, string Dtype, long SizeBytes, ImmutableArray<string> Warnings, string? License,
-    ImmutableArray<string> Tags, string? DerivedBy, CardSummary? Card = null);
+    ImmutableArray<string> Tags, string? DerivedBy, CardSummary? Card = null, ServingCheck? Serving = null);
 
 /// <summary>What a model card says beyond licence and tags.</summary>
 /// <param name="Languages">Languages, as codes.</param>

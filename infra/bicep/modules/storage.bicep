@@ -55,9 +55,9 @@ var tables = [
   'versions'
 ]
 
-@description('Tables that concern the API alone: keys as digests, who is bound to which account, what was committed and is no version yet, whose staged objects are, what ids of jobs are made with, open uploads, versions in other forms.')
+@description('Tables that concern the API alone: keys as digests, who is bound to which account, what was committed and is no version yet, whose staged objects are, what ids of jobs are made with, open uploads.')
 @export()
-var tablesOfTheApi = ['identities', 'keys', 'lfsobjects', 'repositories', 'secrets', 'uploads', 'variants']
+var tablesOfTheApi = ['identities', 'keys', 'lfsobjects', 'repositories', 'secrets', 'uploads']
 
 @description('Container that deployments of the function app are put in.')
 @export()

@@ -1,3 +1,5 @@
+using Marketplace.Core.Methods;
+
 namespace Marketplace.Core.Api;
 
 /// <summary>A part of a list.</summary>
@@ -55,9 +57,10 @@ public sealed record UpdateAdapterRequest(bool? Listed = null);
 /// <param name="Files">Its files.</param>
 /// <param name="Lineage">How it was derived; absent for a trained adapter.</param>
 /// <param name="TaintedBy">What was taken down among the adapters that it was made from, as far as the caller may be told.</param>
+/// <param name="Serving">Where it can be served (docs/serving.md); absent of versions that were published before this was looked at.</param>
 public sealed record VersionView(
     string Adapter, int Number, string Id, string? Parent, DateTimeOffset CreatedAt, string PublishedBy, string? Message,
-    IReadOnlyList<FileView> Files, LineageView? Lineage, IReadOnlyList<TaintView>? TaintedBy = null);
+    IReadOnlyList<FileView> Files, LineageView? Lineage, IReadOnlyList<TaintView>? TaintedBy = null, ServingCheck? Serving = null);
 
 /// <summary>A file of a version.</summary>
 /// <param name="Path">Path within the adapter.</param>

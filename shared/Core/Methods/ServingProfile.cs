@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
 using Marketplace.Core.Algebra;
 using Marketplace.Core.Formats;
 using Marketplace.Core.Merges;
@@ -8,7 +9,7 @@ namespace Marketplace.Core.Methods;
 
 /// <summary>
 /// An adapter as it is, without any rank given up, in the form that vLLM and LoRAX load and mean the same by: scaling folded into B (alpha = r, no rsLoRA, no patterns), one rank of <see cref="ServingExport.Ranks"/>
-/// for all modules by columns and rows of zeros, every kind of module in every layer, target modules by explicit names, and nothing beside the factors.
+/// for all modules by columns and rows of zeros, every kind of module in every layer from the first to the last one adapted, target modules by explicit names, and nothing beside the factors.
 /// </summary>
 public static class ServingProfile
 {
@@ -22,14 +23,19 @@ public static class ServingProfile
     {
         var config = adapter.Config;
         return config is
-            {
-                UseRsLora: false, RankPattern.IsEmpty: true, AlphaPattern.IsEmpty: true, TargetModules: { Pattern: null, IsAllLinear: false }, ExcludeModules: null, LayersToTransform.IsEmpty: true,
-                Bias: TrainedBias.None, ModulesToSave.IsEmpty: true, UseDora: false, LoraBias: false, TargetParameters.IsEmpty: true, HasTrainedTokens: false, IsActivatedByTokens: false,
-            }
-            && config.Alpha == config.Rank && ServingExport.Ranks.Contains(config.Rank)
+        {
+            UseRsLora: false, RankPattern.IsEmpty: true, AlphaPattern.IsEmpty: true, TargetModules: { Pattern: null, IsAllLinear: false }, ExcludeModules: null, LayersToTransform.IsEmpty: true, TargetParameters.IsEmpty: true,
+        }
+            && config.Alpha == config.Rank && ServingExport.Ranks.Contains(config.Rank) && adapter.Modules.All(m => m.Rank == config.Rank)
             && types is { Count: 1 } && types.All(t => t is TensorType.F32 or TensorType.BF16 or TensorType.F16)
-            && adapter.Carried.IsEmpty && adapter.Modules.All(m => m.Kind == ModuleKind.Linear && m.Rank == config.Rank && !m.HasBias && !m.HasMagnitude)
-            && LayerCoverage.Of(adapter.Modules) is { Missing.IsEmpty: true, Unknown.IsEmpty: true };
+            && Check(adapter).IsEmpty;
+    }
+
+    /// <summary>What vLLM or LoRAX would still make of an adapter that it is not; none if both serve it as it is.</summary>
+    public static ImmutableArray<ExportProblem> Check(Adapter adapter)
+    {
+        var check = ServingLimits.Check(adapter);
+        return [.. check.Vllm.Concat(check.Lorax).DistinctBy(p => p.Code).Select(p => new ExportProblem(p.Code, p.Message))];
     }
 
     /// <summary>Rewrites an adapter, one module at a time. ΔW stays what it is but for the rounding that <see cref="ServingExport"/> bounds.</summary>
@@ -50,7 +56,7 @@ public static class ServingProfile
             return false;
         }
 
-        if (!ServingExport.TryCreate(adapter.Modules.Select(m => Whole(adapter, m)), ServingOptions.For(adapter.Config.BaseModel ?? "", type, [adapter.Config]), out var made, out problems))
+        if (!ServingExport.TryCreate(adapter.Modules.Select(m => Whole(adapter, m)).Concat(Gaps(adapter)), ServingOptions.For(adapter.Config.BaseModel ?? "", type, [adapter.Config]), out var made, out problems))
             return false;
         problems = [.. Limits(made.Report)];
         if (!problems.IsEmpty)
@@ -63,6 +69,26 @@ public static class ServingProfile
     {
         var delta = adapter.Delta(module.Name)!;
         return new(module with { Rank = delta.Rank, Scaling = 1 }, delta, new ModuleReport(module.Name, delta.Rank, delta.Rank, Deltas.Norm(delta), 0, []));
+    }
+
+    // Layers below the last one that the adapter leaves alone: LoRAX drops a kind of module that not all layers have. What varies in shape from layer to layer is left for the limits to refuse.
+    private static IEnumerable<MergedModule> Gaps(Adapter adapter)
+    {
+        var layered = adapter.Modules.Select(m => (Module: m, Layer: LayerCoverage.LayerOf(m.Name))).Where(m => m.Layer is not null)
+            .Select(m => (m.Module, m.Layer!.Value.Stack, m.Layer.Value.Index, Part: m.Module.Name[string.Create(CultureInfo.InvariantCulture, $"{m.Layer.Value.Stack}{m.Layer.Value.Index}").Length..]));
+        foreach (var stack in layered.GroupBy(m => m.Stack, StringComparer.Ordinal))
+        {
+            var present = stack.Select(m => m.Index).ToHashSet();
+            foreach (var kind in stack.GroupBy(m => m.Part, StringComparer.Ordinal).Where(k => k.Select(m => (m.Module.Kind, m.Module.Out, m.Module.In, m.Module.Kernel)).Distinct().Count() == 1))
+            {
+                var like = kind.First().Module;
+                foreach (var index in Enumerable.Range(0, present.Max()).Where(i => !present.Contains(i)))
+                {
+                    var module = like with { Name = string.Create(CultureInfo.InvariantCulture, $"{stack.Key}{index}{kind.Key}"), Rank = 1, Scaling = 1 };
+                    yield return new(module, new LowRankDelta(new Matrix(module.Out, 1), new Matrix(1, module.In)), new ModuleReport(module.Name, 0, 0, 0, 0, []));
+                }
+            }
+        }
     }
 
     private static IEnumerable<ExportProblem> Limits(ExportReport report)

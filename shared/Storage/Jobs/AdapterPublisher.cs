@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using Marketplace.Core;
 using Marketplace.Core.Analysis;
 using Marketplace.Core.Formats;
+using Marketplace.Core.Methods;
 using Marketplace.Core.Validation;
 
 namespace Marketplace.Storage.Jobs;
@@ -44,7 +45,7 @@ public sealed class AdapterPublisher(MarketplaceStorage storage, ArrivalPlacemen
         var summary = new AdapterSummary(
             adapter.Modules.Max(m => m.Rank), adapter.Modules.Length, Types(report), files.Sum(f => f.File.Size),
             warnings, card.License, card.Tags, publication.Lineage?.Method,
-            new CardSummary(card.Languages, card.Datasets, card.PipelineTag, card.BaseModels));
+            new CardSummary(card.Languages, card.Datasets, card.PipelineTag, card.BaseModels), ServingLimits.Check(adapter));
 
         var outcome = await storage.Commit.PublishAsync(
             new PublishRequest

@@ -82,14 +82,14 @@ public sealed class ServingExports(MarketplaceStorage storage, LibraryReader rea
         }
     }
 
-    // Writes the files and reads them back, as derivations do.
+    // Writes the files and reads them back, as derivations do, and holds them to what servers take.
     private static ImmutableArray<ExportProblem> Write(Adapter adapter, TensorType type, string folder)
     {
         if (!ServingProfile.TryCreate(adapter, type, out var export, out var problems))
             return problems;
         export.Save(folder);
         using var reloaded = AdapterReader.Open(folder);
-        return export.Check(reloaded);
+        return [.. export.Check(reloaded), .. ServingProfile.Check(reloaded)];
     }
 
     private async Task<ImmutableArray<FileView>> StoreAsync(VersionRecord version, string folder)

@@ -43,8 +43,8 @@ public sealed partial class AuthorisationTests(AuthorisationTests.Fixture fixtur
             "FindSimilar", "GetNovelty", "GetTakedown", "CompareAdapters", "ListMergeMethods", "ListClusterings", "ListCollections", "GetCollection", "FindDiverse", "GetRouter", "DownloadRouterFile", "RouteTokens",
             "GetClustering", "GetClusterMap", "GetClusterMapSvg", "ListEvaluationSets", "GetEvaluationSet", "ListEvaluationSetVersions", "DownloadEvaluationSet", "GetEvaluation",
             "DownloadPredictions", "CompareEvaluations", "MixEvaluations", "GetLeaderboard", "ListBaseModels", "GetBaseModelWeights", "ResolveBaseModel",
-            "HubGetModel", "HubGetRevision", "HubListModels", "HubListTree", "HubDescribePaths", "HubListRefs", "HubListCommits", "HubRefuseUnowned", "HubResolveFile", "HubResolveRaw", "HubResolveUnowned",
-            "HubCheckAccess", "HubValidateYaml", "HubNoXet",
+            "HubGetModel", "HubGetRevision", "HubListModels", "HubListTree", "HubDescribePaths", "HubListRefs", "HubListCommits", "HubZUnowned", "HubResolveFile", "HubResolveRaw", "HubResolveUnowned",
+            "HubCheckAccess", "HubValidateYaml", "HubXetToken",
         ],
         ["read"] = ["PlanMerge", "ListJobs", "GetJob", "WatchJob", "ListKeys", "CreateKey", "RevokeKey", "GetAccount", "ListAudit", "HubWhoAmI"],
         ["publish"] =

@@ -71,6 +71,23 @@ public sealed class HubDerivedTests(HubDerivedTests.Fixture fixture) : IClassFix
     });
 
     [Fact]
+    public Task What_was_known_of_a_deleted_adapter_is_not_the_next_one_s() => stack.RunAsync(async () =>
+    {
+        var version = await fixture.Ann.PublishedAsync("ann/gone", Files("llama/plain"));
+        var variant = (await stack.Anonymous.JsonAsync("/api/models/ann/gone/revision/main-rank1")).Text("sha");
+        string[] known = [version.Id, variant];
+        foreach (var commit in known)
+            Assert.Equal(200, (await stack.Anonymous.AtAsync(HttpMethod.Get, $"/ann/gone/resolve/{commit}/{Config}")).Status);
+        Assert.Equal(204, (await fixture.Ann.SendAsync(HttpMethod.Delete, "/adapters/ann/gone")).Status);
+        foreach (var commit in known)
+            HubReadTests.AssertProblem(await stack.Anonymous.AtAsync(HttpMethod.Get, $"/ann/gone/resolve/{commit}/{Config}"), 404, "RepoNotFound");
+        await fixture.Ann.PublishedAsync("ann/gone", Files("llama/rslora"));
+        foreach (var commit in known)
+            HubReadTests.AssertProblem(await stack.Anonymous.AtAsync(HttpMethod.Get, $"/ann/gone/resolve/{commit}/{Config}"), 404, "RevisionNotFound");
+        Assert.Single((await stack.Anonymous.JsonAsync("/api/models/ann/gone/commits/main")).EnumerateArray());
+    });
+
+    [Fact]
     public Task A_tag_of_that_very_name_wins_and_nonsense_is_no_revision() => stack.RunAsync(async () =>
     {
         var version = await fixture.Ann.PublishedAsync("ann/tagged", Files("llama/plain"));
@@ -117,6 +134,8 @@ public sealed class HubDerivedTests(HubDerivedTests.Fixture fixture) : IClassFix
         Assert.Empty(export.Config.RankPattern);
         Assert.Empty(export.Config.AlphaPattern);
         Assert.All(export.Modules, m => Assert.Equal(export.Config.Rank, m.Rank));
+        var check = ServingLimits.Check(export);
+        Assert.Empty(check.Vllm.Concat(check.Lorax));
         foreach (var module in stored.Modules)
             Dense.AssertClose(Dense.Of(stored.Delta(module.Name)!), export.Delta(module.Name)!, name.EndsWith("bf16", StringComparison.Ordinal) ? 1.0 / 128 : 1e-6);
         foreach (var module in export.Modules.Where(m => stored.Find(m.Name) is null))

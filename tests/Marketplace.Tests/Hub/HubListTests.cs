@@ -1,5 +1,5 @@
-using System.Text.Json;
 using System.Text;
+using System.Text.Json;
 using Marketplace.Core.Api;
 using Marketplace.Tests.Support;
 using Xunit;

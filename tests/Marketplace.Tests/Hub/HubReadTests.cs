@@ -18,7 +18,7 @@ public sealed partial class HubReadTests(HubReadTests.Fixture fixture) : IClassF
 
     private readonly Stack stack = fixture.Stack;
 
-    public sealed class Fixture(AzuriteFixture azurite) : StackFixture(azurite, new StackSettings { Environment = new Dictionary<string, string> { ["Marketplace__HubStreamedBytes"] = "2000000" } })
+    public sealed class Fixture(AzuriteFixture azurite) : StackFixture(azurite, new StackSettings { Environment = new Dictionary<string, string> { ["Marketplace__HubStreamedBytes"] = "2000000", ["Marketplace__Limits__TrustedProxies"] = "1" } })
     {
         internal StackApi Ann { get; private set; } = null!;
 

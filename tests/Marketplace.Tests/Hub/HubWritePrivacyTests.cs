@@ -56,7 +56,7 @@ public sealed class HubWritePrivacyTests(HubWritePrivacyTests.Fixture fixture) :
         ["HubDeleteTag"] = (api, name) => api.AtAsync(HttpMethod.Delete, $"/api/models/ann/{name}/tag/stable"),
         ["HubCreateBranch"] = (api, name) => api.AtAsync(HttpMethod.Post, $"/api/models/ann/{name}/branch/dev", new { }),
         ["HubDeleteBranch"] = (api, name) => api.AtAsync(HttpMethod.Delete, $"/api/models/ann/{name}/branch/main"),
-        ["HubNoXet"] = (api, name) => api.AtAsync(HttpMethod.Get, $"/api/models/ann/{name}/xet-write-token/main"),
+        ["HubXetToken"] = (api, name) => api.AtAsync(HttpMethod.Get, $"/api/models/ann/{name}/xet-write-token/main"),
     };
 
     public static TheoryData<string> Functions => [.. Asked.Keys];
