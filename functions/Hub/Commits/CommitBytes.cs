@@ -1,10 +1,10 @@
+using System.Security.Cryptography;
 using Marketplace.Core;
 using Marketplace.Core.Formats;
 using Marketplace.Core.Validation;
 using Marketplace.Functions.Http;
 using Marketplace.Storage;
 using Microsoft.AspNetCore.Http.HttpResults;
-using System.Security.Cryptography;
 
 namespace Marketplace.Functions.Hub.Commits;
 

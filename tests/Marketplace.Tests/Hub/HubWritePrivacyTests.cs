@@ -1,5 +1,7 @@
+using Marketplace.Core;
 using Marketplace.Core.Api;
 using Marketplace.Functions;
+using Marketplace.Storage;
 using Marketplace.Tests.Support;
 using Xunit;
 
@@ -8,7 +10,7 @@ namespace Marketplace.Tests.Hub;
 /// <summary>To a stranger, what it may not see answers every function of the Hub's protocol that writes, or is asked before writing, as a name does that nobody has.</summary>
 public sealed class HubWritePrivacyTests(HubWritePrivacyTests.Fixture fixture) : IClassFixture<HubWritePrivacyTests.Fixture>
 {
-    private static readonly string[] Hidden = ["secretone", "drafttwo0", "emptyfour", "downfive0"];
+    private static readonly string[] Hidden = ["secretone", "drafttwo0", "pending00", "emptyfour", "downfive0"];
 
     private readonly Stack stack = fixture.Stack;
 
@@ -28,6 +30,9 @@ public sealed class HubWritePrivacyTests(HubWritePrivacyTests.Fixture fixture) :
             await Ann.CreatedAsync("ann/drafttwo0");
             await Ann.CommittedAsync("ann/drafttwo0", new HubLines().File("x.txt", [1]));
             await Ann.CreatedAsync("ann/emptyfour");
+            await Ann.CreatedAsync("ann/pending00");
+            var record = (await Stack.Storage.Repositories.GetAsync(AdapterId.Parse("ann/pending00")))!;
+            await Stack.Storage.Repositories.UpdateAsync(record with { Pending = new PendingCommit(new string('c', 40), UploadStore.NewId(), DateTimeOffset.UtcNow) });
             await Ann.PublishedAsync("ann/downfive0", StackAdapters.Files(2), isPrivate: true);
             await Stack.Admin.PostAsync<TakedownView>("/adapters/ann/downfive0/takedown", new TakedownRequest("other"), 200);
             await Ann.PublishedAsync("ann/publicsix", StackAdapters.Files(3));
