@@ -16,6 +16,8 @@ else if (args is ["scores"])
     ScoreBenchmark.Run();
 else if (args is ["route"])
     RouteBenchmark.Run();
+else if (args is ["lists"])
+    await ListBenchmark.RunAsync();
 else if (args is ["telemetry"])
     await TelemetryBenchmark.RunAsync();
 else if (args is ["library", .. var library])
