@@ -18,6 +18,8 @@ else if (args is ["route"])
     RouteBenchmark.Run();
 else if (args is ["hub"])
     await HubBenchmark.RunAsync();
+else if (args is ["lists"])
+    await ListBenchmark.RunAsync();
 else if (args is ["telemetry"])
     await TelemetryBenchmark.RunAsync();
 else if (args is ["library", .. var library])

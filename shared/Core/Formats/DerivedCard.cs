@@ -21,7 +21,7 @@ public sealed record CardParent(
 
 /// <summary>
 /// The model card of a derived adapter. It is published with the adapter's bytes and may be read by whoever may ever see these, so it names only parents that everybody sees. A function of its members: no clock, no
-/// durations, nothing of the machine, because the version's id depends on it.
+/// durations, nothing of the machine, and not the adapter's own name, because the version's id depends on it: the same request under two names gives the same bytes.
 /// </summary>
 public sealed record DerivedCard
 {
@@ -41,9 +41,6 @@ public sealed record DerivedCard
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.CamelCase, allowIntegerValues: false) },
     };
-
-    /// <summary><c>owner/name</c>.</summary>
-    public required string Adapter { get; init; }
 
     /// <summary>The canonical base model.</summary>
     public required string BaseModel { get; init; }
@@ -86,7 +83,7 @@ public sealed record DerivedCard
             if (!combined.Unknown.IsEmpty || !combined.Conflicts.IsEmpty || combined.Derivatives is Permission.No or Permission.Unknown)
                 return null;
             var ids = combined.Parents.Select(p => p.Terms!.Id).Distinct(StringComparer.Ordinal).ToList();
-            return combined.ShareAlike is [var one] ? one : combined.ShareAlike.IsEmpty && ids is [var all] ? all : null;
+            return (combined.ShareAlike.IsEmpty ? ids : ids.Intersect(combined.ShareAlike, StringComparer.Ordinal).ToList()) is [var one] ? one : null;
         }
     }
 
@@ -113,7 +110,7 @@ public sealed record DerivedCard
         var text = new StringBuilder();
         void Line(string line = "") => text.Append(line).Append('\n');
         Line();
-        Line($"# {Adapter}");
+        Line($"# {Title()}");
         Line();
         Line($"A LoRA adapter for {Code(BaseModel)}: {What()} It has rank {Rank} in {Modules} modules; its scaling is part of the factors, so that every server reads it alike.");
         Line();
@@ -131,6 +128,13 @@ public sealed record DerivedCard
         WriteLoading(Line);
         return text.ToString();
     }
+
+    private string Title() => Kind switch
+    {
+        "subtraction" => $"A residual for {Code(BaseModel)}",
+        "composition" => $"A learned composition for {Code(BaseModel)}",
+        _ => $"A merge for {Code(BaseModel)}",
+    };
 
     private string What() => Kind switch
     {
@@ -205,21 +209,22 @@ public sealed record DerivedCard
 
     private void WriteLoading(Action<string> line)
     {
-        var name = Adapter[(Adapter.IndexOf('/', StringComparison.Ordinal) + 1)..];
-        line("`HF_ENDPOINT` is the address of the marketplace that has it; the base model has to be at hand, or to be had there too.");
+        line("`HF_ENDPOINT` is the address of the marketplace that has it, `ADAPTER` its name there; the base model has to be at hand, or to be had there too.");
         line("");
         line("```sh");
-        line($"hf download {Adapter} --local-dir {name}");
-        line($"vllm serve {Shell(BaseModel)} --enable-lora --max-lora-rank {Rank} --lora-modules {name}={Adapter}");
-        line($"lorax-launcher --model-id {Shell(BaseModel)} --adapter-id {Adapter}");
+        line("export HF_ENDPOINT=https://ADDRESS ADAPTER=owner/name");
+        line("hf download \"$ADAPTER\" --local-dir adapter");
+        line($"vllm serve {Shell(BaseModel)} --enable-lora --max-lora-rank {Rank} --lora-modules lora=\"$ADAPTER\"");
+        line($"lorax-launcher --model-id {Shell(BaseModel)} --adapter-id \"$ADAPTER\"");
         line("```");
         line("");
         line("```python");
+        line("import os");
         line("from peft import PeftModel");
         line("from transformers import AutoModelForCausalLM");
         line("");
         line($"base = AutoModelForCausalLM.from_pretrained({JsonSerializer.Serialize(BaseModel)})");
-        line($"model = PeftModel.from_pretrained(base, {JsonSerializer.Serialize(Adapter)})");
+        line("model = PeftModel.from_pretrained(base, os.environ[\"ADAPTER\"])");
         line("```");
     }
 

@@ -1,6 +1,7 @@
 using System.Collections.Immutable;
 using System.Text.Json.Serialization;
 using Marketplace.Core.Formats;
+using Marketplace.Core.Merges;
 
 namespace Marketplace.Core.Methods;
 
@@ -75,11 +76,12 @@ public static class ServingLimits
     private static IEnumerable<ServingProblem> Common(Adapter adapter, ServingEffect effect)
     {
         var config = adapter.Config;
+        var carried = CarriedKinds.Of(adapter).Select(c => c.Kind).ToHashSet(StringComparer.Ordinal);
         if (config.UseDora || adapter.Modules.Any(m => m.HasMagnitude))
             yield return new(Dora, effect == ServingEffect.Ignored ? ServingEffect.Wrong : effect, "It is a DoRA, whose magnitudes are not applied.");
-        if (config.Bias != TrainedBias.None || config.LoraBias || adapter.Modules.Any(m => m.HasBias) || adapter.Carried.Any(IsBias))
+        if (config.Bias != TrainedBias.None || config.LoraBias || adapter.Modules.Any(m => m.HasBias) || carried.Overlaps(["bias", "lora-bias"]))
             yield return new(Biases, effect, "It has biases.");
-        if (!config.ModulesToSave.IsEmpty || config.HasTrainedTokens || adapter.Carried.Any(c => !IsBias(c) && !IsMagnitude(c)))
+        if (!config.ModulesToSave.IsEmpty || config.HasTrainedTokens || carried.Overlaps(["saved-module", "token-rows"]))
             yield return new(SavedModules, effect, "It has parameters that are saved whole.");
         if (adapter.Modules.Where(m => m.Kind != ModuleKind.Linear).Select(m => m.Kind).Distinct().ToList() is { Count: > 0 } kinds)
             yield return new(NotLinear, effect, $"It changes modules that are no linear layers ({string.Join(", ", kinds)}).");
@@ -104,8 +106,4 @@ public static class ServingLimits
         else if (linear.Select(m => LayerCoverage.LayerOf(m.Name)).OfType<(string Stack, int Index)>().GroupBy(l => l.Stack, l => l.Index).Any(s => s.Distinct().Count() <= s.Max()))
             yield return new(LayersMissing, ServingEffect.Ignored, "It changes some layers only; modules that not all layers have are left out of all of them.");
     }
-
-    private static bool IsMagnitude(string name) => name.EndsWith("lora_magnitude_vector", StringComparison.Ordinal) || name.EndsWith("lora_magnitude_vector.weight", StringComparison.Ordinal);
-
-    private static bool IsBias(string name) => name.EndsWith(".bias", StringComparison.Ordinal);
 }

@@ -35,7 +35,6 @@ internal static class DerivedCards
         var known = parents.Select(p => p.Version).ToHashSet();
         return new DerivedCard
         {
-            Adapter = request.Output.Adapter,
             BaseModel = request.BaseModel,
             Method = request.Method,
             Learned = request.Composition is not null,

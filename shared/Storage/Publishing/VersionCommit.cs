@@ -65,7 +65,7 @@ public sealed class VersionCommit
                 return obstacle;
             if (await storage.Versions.AddAsync(version, ct) == AddResult.Added)
             {
-                if (await CompleteAsync(version, ct) is not { } published)
+                if (await CompleteAsync(version, new(row), ct) is not { } published)
                     return new PublishOutcome.Deleted();
                 MarketplaceMeter.OnPublished(version);
                 return new PublishOutcome.Published(published);
@@ -93,9 +93,14 @@ public sealed class VersionCommit
     /// Does what follows from a version row: the adapter's pointer, takedowns of its inputs, its library entry, the audit event. Repeatable by anyone. Null if the adapter was deleted before: what a publisher
     /// wrote that did not see the mark is removed.
     /// </summary>
-    public async Task<VersionRecord?> CompleteAsync(VersionRecord version, CancellationToken ct = default)
+    public Task<VersionRecord?> CompleteAsync(VersionRecord version, CancellationToken ct = default) => CompleteAsync(version, null, ct);
+
+    // The adapter's row as it was right before the version's: whatever has changed it since shows when it is written.
+    private sealed record Seen(AdapterRecord? Row);
+
+    private async Task<VersionRecord?> CompleteAsync(VersionRecord version, Seen? seen, CancellationToken ct)
     {
-        if (await AdvanceAsync(version, ct) is not var (adapter, left))
+        if (await AdvanceAsync(version, seen, ct) is not var (adapter, left))
             return null;
         await storage.Takedowns.ApplyAsync(version, ct);
         await storage.Catalogue.SyncLibraryAsync(version.Adapter, [left, adapter.BaseModel, await ResolveAsync(version, ct)], ct);
@@ -105,11 +110,11 @@ public sealed class VersionCommit
     }
 
     /// <summary>Moves the pointer to the version unless it is there or beyond; returns the adapter and the base model it had before, or null if the version's adapter was deleted.</summary>
-    private async Task<(AdapterRecord Adapter, string? Left)?> AdvanceAsync(VersionRecord version, CancellationToken ct)
+    private async Task<(AdapterRecord Adapter, string? Left)?> AdvanceAsync(VersionRecord version, Seen? seen, CancellationToken ct)
     {
-        while (true)
+        for (; ; seen = null)
         {
-            var present = await storage.Adapters.GetRowAsync(version.Adapter, ct);
+            var present = seen is null ? await storage.Adapters.GetRowAsync(version.Adapter, ct) : seen.Row;
             if (present is { Deletion.Done: false } || present?.DeletedThrough >= version.Number)
             {
                 await storage.Deletion.ClearAsync(present, ct);

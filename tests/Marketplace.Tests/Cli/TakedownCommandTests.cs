@@ -42,6 +42,24 @@ public sealed class TakedownCommandTests(UpFixture fixture) : IClassFixture<UpFi
         Assert.Equal(2, (await cli.Run("takedown", "ada/sort", "--reason", "boredom")).ExitCode);
     }
 
+    [Fact]
+    public async Task An_adapter_is_deleted_by_who_says_so()
+    {
+        await Ok("publish", Path.Combine(Fixtures.Repository, "samples", "library", "reverse"));
+        // Nobody answers the question.
+        var asked = await cli.Run("delete", "ada/reverse");
+        Assert.Equal(1, asked.ExitCode);
+        Assert.Contains("Delete ada/reverse", asked.Errors);
+        Assert.Contains("on vLLM", await Text("show", "ada/reverse"));
+
+        Assert.Contains("ada/reverse is deleted", await Text("delete", "ada/reverse", "--yes"));
+        Assert.Equal(5, (await cli.Run("show", "ada/reverse")).ExitCode);
+        Assert.Equal(5, (await cli.Run("delete", "ada/reverse", "--yes")).ExitCode);
+        Assert.Equal(2, (await cli.Run("delete", "ada/reverse@1", "--yes")).ExitCode);
+        await Ok("publish", Path.Combine(Fixtures.Repository, "samples", "library", "reverse"));
+        Assert.True((await Ok("delete", "ada/reverse")).GetProperty("deleted").GetBoolean());
+    }
+
     private async Task<JsonElement> Ok(params string[] arguments)
     {
         var run = await cli.Run([.. arguments, "--json"]);

@@ -37,8 +37,10 @@ public sealed class DerivedCardTests
         Assert.Contains("- `layers.0.q` lost 30 %.", text, StringComparison.Ordinal);
         Assert.DoesNotContain("layers.1.q` lost", text, StringComparison.Ordinal);
         Assert.Contains("of `ann/one` these are no LoRA factors and have no place in the result: `lm_head`", text, StringComparison.Ordinal);
-        Assert.Contains("--max-lora-rank 16 --lora-modules out=ann/out", text, StringComparison.Ordinal);
-        Assert.Contains("PeftModel.from_pretrained(base, \"ann/out\")", text, StringComparison.Ordinal);
+        Assert.Contains("vllm serve org/base --enable-lora --max-lora-rank 16 --lora-modules", text, StringComparison.Ordinal);
+        Assert.Contains("from_pretrained(\"org/base\")", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("ann/out", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("secret", text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -111,7 +113,6 @@ public sealed class DerivedCardTests
 
     private static DerivedCard Card(params CardParent[] parents) => new()
     {
-        Adapter = "ann/out",
         BaseModel = "org/base",
         Method = "ties",
         Parents = [.. parents],
