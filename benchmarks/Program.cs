@@ -16,8 +16,8 @@ else if (args is ["scores"])
     ScoreBenchmark.Run();
 else if (args is ["route"])
     RouteBenchmark.Run();
-else if (args is ["hub"])
-    await HubBenchmark.RunAsync();
+else if (args is ["hub", .. var part])
+    await HubBenchmark.RunAsync(downloadsOnly: part is ["downloads"]);
 else if (args is ["lists"])
     await ListBenchmark.RunAsync();
 else if (args is ["telemetry"])
