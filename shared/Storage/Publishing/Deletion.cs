@@ -22,8 +22,9 @@ public sealed class Deletion
         while (true)
         {
             var row = await storage.Adapters.GetRowAsync(id, ct);
-            if (row is { Deletion: { Done: false } })
+            if (row is { Deletion: { Done: false } unfinished })
             {
+                await ForgetRepositoryAsync(id, unfinished.At, ct);
                 await FinishAsync(id, ct);
                 return new DeletionOutcome.Deleted();
             }
@@ -48,6 +49,7 @@ public sealed class Deletion
                 : await storage.Adapters.UpdateAsync(marked, ct) == UpdateResult.Updated;
             if (!written)
                 continue;
+            await ForgetRepositoryAsync(id, now, ct);
             await FinishAsync(id, ct);
             return new DeletionOutcome.Deleted();
         }
@@ -86,8 +88,6 @@ public sealed class Deletion
                 continue;
             }
 
-            if (await storage.Repositories.GetAsync(id, ct) is { } repository && repository.CreatedAt <= mark.At)
-                await storage.Repositories.DeleteAsync(repository, ct);
             await ClearAsync(row, through, refund: true, ct);
             await storage.Usage.ReleaseAsync(id, ct);
             await storage.Audit.WriteAsync(new AuditEvent(mark.At, mark.By, "delete", row.Id.ToString(), null, mark.Via), $"delete {Keys.Adapter(id)} {through}", ct);
@@ -116,6 +116,8 @@ public sealed class Deletion
         foreach (var entry in entries)
         {
             var row = await storage.Adapters.GetRowAsync(entry.Adapter, ct);
+            if (row?.DeletedAt is { } at)
+                await ForgetRepositoryAsync(entry.Adapter, at, ct);
             if (row is { Deletion.Done: false })
             {
                 await FinishAsync(entry.Adapter, ct);
@@ -135,6 +137,14 @@ public sealed class Deletion
     /// <summary>Removes what belongs to versions of a deleted adapter, of a publisher that was overtaken as well.</summary>
     internal Task ClearAsync(AdapterRecord row, CancellationToken ct) =>
         row.Deletion is { Done: false } ? FinishAsync(row.Id, ct) : ClearAsync(row, row.DeletedThrough, refund: true, ct);
+
+    // Not among what anybody finishes: the kernels, which publish too, have no rights to this table.
+    private async Task ForgetRepositoryAsync(AdapterId id, DateTimeOffset at, CancellationToken ct)
+    {
+        // After an interruption the name may be in use again, by the record that was left.
+        if (await storage.Repositories.GetAsync(id, ct) is { } repository && repository.CreatedAt <= at && !(repository.Draft?.At > at) && !(repository.Pending?.At > at))
+            await storage.Repositories.DeleteAsync(repository, ct);
+    }
 
     // A version's row comes last of what it has: from it the rest is found again.
     private async Task ClearAsync(AdapterRecord row, int through, bool refund, CancellationToken ct)

@@ -214,6 +214,7 @@ public sealed class DeletionTests(AzuriteFixture azurite) : StorageTest(azurite)
             var root = await PublishAsync(Request($"bob/root-{write}", $"r{write}"));
             var version = await PublishAsync(Request("alice/task", $"u{write}") with { Lineage = TakedownTests.LineageOf(root) });
             await Storage.Tags.AddAsync(Task1, "best", version.Number, Ct);
+            await Storage.Repositories.AddAsync(new RepositoryRecord(Task1, false, Clock.GetUtcNow(), null, null, default), Ct);
             await Storage.Descendants.TaintAsync(Task1, version.Number, root.Adapter, Clock.GetUtcNow(), Ct);
             var broken = Breaking(write);
             var ended = await EndsAsync(() => broken.Deletion.DeleteAsync(Task1, "alice", Ct));
@@ -231,6 +232,7 @@ public sealed class DeletionTests(AzuriteFixture azurite) : StorageTest(azurite)
             Assert.True((await Storage.Adapters.GetRowAsync(Task1, Ct))!.Deletion!.Done);
             Assert.Empty(await Storage.Versions.ListAsync(Task1, Ct));
             Assert.Empty(await Storage.Tags.ListAsync(Task1, Ct));
+            Assert.Null(await Storage.Repositories.GetAsync(Task1, Ct));
             Assert.Empty(await Storage.Descendants.TaintsAsync(Task1, null, Ct));
             Assert.DoesNotContain(await Storage.Libraries.ListMembersAsync("org/base", Alice, Ct), m => m.Adapter == Task1);
             Assert.False(await Storage.ContentIndex.IsUsedAsync(version.Weights, Ct));
@@ -239,8 +241,8 @@ public sealed class DeletionTests(AzuriteFixture azurite) : StorageTest(azurite)
                 break;
         }
 
-        // Index, mark, number, library, tag, descendants, note, two contents, charges, version, event, row.
-        Assert.True(interrupted >= 13, $"{interrupted} writes were interrupted.");
+        // Index (2), mark, repository, number, library, tag, descendants, note, two contents, two charges, version, event, row.
+        Assert.True(interrupted >= 16, $"{interrupted} writes were interrupted.");
     }
 
     private async Task PublishAndDeleteAsync(string key)
