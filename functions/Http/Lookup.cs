@@ -34,6 +34,10 @@ internal static class Lookup
         await storage.Adapters.GetAsync(id, cancellationToken) is { Takedown: not null } adapter && caller.MayKnow(adapter)
             ? Problems.TakenDown(await TakedownViews.PublicAsync(adapter, storage, caller, cancellationToken)) : null;
 
+    /// <summary>Whether a name that has no adapter was made private when a repository was created for it: its first version is private then, by whatever way it comes.</summary>
+    public static async Task<bool> BeginsPrivateAsync(MarketplaceStorage storage, AdapterId id, CancellationToken cancellationToken) =>
+        await storage.Repositories.GetAsync(id, cancellationToken) is { Private: true } && await storage.Adapters.GetAsync(id, cancellationToken) is null;
+
     /// <summary>Whether the adapter that a version of that number belongs to exists for the caller.</summary>
     public static async Task<bool> SeesAsync(MarketplaceStorage storage, Caller caller, AdapterId id, int number, CancellationToken cancellationToken) =>
         await storage.Adapters.GetAsync(id, number, cancellationToken) is { } adapter && caller.CanSee(adapter);

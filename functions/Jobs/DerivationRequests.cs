@@ -49,8 +49,13 @@ internal static class DerivationRequests
         if (mentions.Count > MaxInputs)
             return (null, Problems.InvalidRequest("inputs", $"A merge has 1 to {MaxInputs} inputs."));
 
-        if (AdapterId.TryParse(recipe.Output?.Adapter, out var output) && await Lookup.OutputAsync(storage, requester.Caller, output, cancellationToken) is { } gone)
-            return (null, gone);
+        if (AdapterId.TryParse(recipe.Output?.Adapter, out var output))
+        {
+            if (await Lookup.OutputAsync(storage, requester.Caller, output, cancellationToken) is { } gone)
+                return (null, gone);
+            if (recipe.Output is { Private: false } && requester.Owns(output) && await Lookup.BeginsPrivateAsync(storage, output, cancellationToken))
+                return (null, Problems.Conflict($"The repository '{output}' was created private; ask for a private result, or make the repository public."));
+        }
 
         var resolver = new InputResolver(storage, requester);
         var names = new Dictionary<string, string>(StringComparer.Ordinal);

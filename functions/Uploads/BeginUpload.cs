@@ -33,7 +33,7 @@ public static class BeginUpload
             return Problems.QuotaExceeded(excess.ToString());
         return await OpenAsync(
             new UploadRecord(
-                NewId(), adapter, requester.Owner, request.Private, UploadState.Open, files,
+                NewId(), adapter, requester.Owner, request.Private || await Lookup.BeginsPrivateAsync(storage, adapter, cancellationToken), UploadState.Open, files,
                 request.ExpectedParent, request.Message, now, now + storageOptions.Value.UploadLifetime, null, null, null, default),
             storage, cancellationToken);
     }
