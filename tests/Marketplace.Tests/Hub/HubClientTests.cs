@@ -16,6 +16,8 @@ public abstract class HubClientTests(HubClientTests.Fixture fixture)
 
     public sealed class Fixture(AzuriteFixture azurite) : StackFixture(azurite, new StackSettings())
     {
+        private readonly Dictionary<string, HubClient> clients = [];
+
         public override async ValueTask InitializeAsync()
         {
             await base.InitializeAsync();
@@ -24,6 +26,25 @@ public abstract class HubClientTests(HubClientTests.Fixture fixture)
             Stranger = await Stack.AccountAsync("strange");
         }
 
+        /// <summary>A client, started when it is first asked for: that takes a second.</summary>
+        internal async Task<HubClient> ClientAsync(string who, Func<Task<HubClient>> start)
+        {
+            if (!clients.TryGetValue(who, out var client))
+                clients[who] = client = await start();
+            return client;
+        }
+
+        public override async ValueTask DisposeAsync()
+        {
+            foreach (var client in clients.Values)
+                await client.DisposeAsync();
+            Home.Dispose();
+            await base.DisposeAsync();
+        }
+
+        /// <summary>Where clients keep what they know between calls.</summary>
+        internal TemporaryFolder Home { get; } = new();
+
         internal StackApi Owner { get; private set; } = null!;
 
         internal StackApi Reader { get; private set; } = null!;
@@ -31,14 +52,19 @@ public abstract class HubClientTests(HubClientTests.Fixture fixture)
         internal StackApi Stranger { get; private set; } = null!;
     }
 
+    private protected string Home => fixture.Home.Path;
+
     private protected StackApi Owner => fixture.Owner;
 
     private protected StackApi Reader => fixture.Reader;
 
     private protected StackApi Stranger => fixture.Stranger;
 
-    /// <summary>The client with somebody's token.</summary>
-    private protected abstract Task<HubClient> ClientAsync(StackApi caller);
+    /// <summary>The client with somebody's token; a second one for who needs two at once.</summary>
+    private protected Task<HubClient> ClientAsync(StackApi caller, int number = 1) => fixture.ClientAsync($"{caller.Key} {number}", () => StartAsync(caller));
+
+    /// <summary>Starts the client.</summary>
+    private protected abstract Task<HubClient> StartAsync(StackApi caller);
 
     /// <summary>A name that no other test takes.</summary>
     private protected static string Name(string part) => $"acme/{part}-{RandomNumberGenerator.GetHexString(6, lowercase: true)}";
@@ -56,7 +82,7 @@ public abstract class HubClientTests(HubClientTests.Fixture fixture)
     [Fact]
     public Task What_was_uploaded_is_listed_described_and_downloaded_byte_for_byte() => Stack.RunAsync(async () =>
     {
-        await using var client = await ClientAsync(Owner);
+        var client = await ClientAsync(Owner);
         var (name, files) = (Name("round"), Adapter(1));
         var me = await client.CallAsync("whoami", new { });
         Assert.Equal(("acme", "write"), ((string)me["name"]!, (string)me["role"]!));
@@ -82,7 +108,7 @@ public abstract class HubClientTests(HubClientTests.Fixture fixture)
     [Fact]
     public Task Weights_of_some_megabytes_travel_too() => Stack.RunAsync(async () =>
     {
-        await using var client = await ClientAsync(Owner);
+        var client = await ClientAsync(Owner);
         var (name, files) = (Name("large"), Adapter(2, rank: 64, width: 1024));
         Assert.True(files["adapter_model.safetensors"].Length > 2 << 20);
         await client.CallAsync("createRepo", new { name });
@@ -98,7 +124,7 @@ public abstract class HubClientTests(HubClientTests.Fixture fixture)
     [Fact]
     public Task A_folder_is_uploaded_and_a_snapshot_of_it_is_the_same_folder() => Stack.RunAsync(async () =>
     {
-        await using var client = await ClientAsync(Owner);
+        var client = await ClientAsync(Owner);
         using var folder = new TemporaryFolder();
         var (name, files) = (Name("folder"), Adapter(3));
         foreach (var (path, bytes) in files)
@@ -116,8 +142,8 @@ public abstract class HubClientTests(HubClientTests.Fixture fixture)
     [Fact]
     public Task Several_commits_make_an_adapter_and_later_ones_further_versions() => Stack.RunAsync(async () =>
     {
-        await using var client = await ClientAsync(Owner);
-        await using var stranger = await ClientAsync(Stranger);
+        var client = await ClientAsync(Owner);
+        var stranger = await ClientAsync(Stranger);
         var (name, files) = (Name("steps"), Adapter(4));
         await client.CallAsync("createRepo", new { name });
         foreach (var (path, bytes) in files)
@@ -145,7 +171,7 @@ public abstract class HubClientTests(HubClientTests.Fixture fixture)
     [Fact]
     public Task A_refused_adapter_is_refused_with_its_codes_and_what_was_there_stays() => Stack.RunAsync(async () =>
     {
-        await using var client = await ClientAsync(Owner);
+        var client = await ClientAsync(Owner);
         var (name, files) = (Name("refused"), Adapter(5));
         await client.CallAsync("createRepo", new { name });
         var broken = new Dictionary<string, byte[]>(files) { ["adapter_model.safetensors"] = files["adapter_model.safetensors"][..^20] };
@@ -164,7 +190,7 @@ public abstract class HubClientTests(HubClientTests.Fixture fixture)
     [Fact]
     public Task What_is_no_adapter_is_refused_in_words() => Stack.RunAsync(async () =>
     {
-        await using var client = await ClientAsync(Owner);
+        var client = await ClientAsync(Owner);
         var name = Name("model");
         await client.CallAsync("createRepo", new { name });
         var files = new Dictionary<string, byte[]> { ["config.json"] = "{\"model_type\":\"llama\"}"u8.ToArray(), ["model.safetensors"] = StackAdapters.Files(6)["adapter_model.safetensors"] };
@@ -176,8 +202,8 @@ public abstract class HubClientTests(HubClientTests.Fixture fixture)
     [Fact]
     public Task Of_two_who_build_on_the_same_commit_one_wins_and_the_other_is_told() => Stack.RunAsync(async () =>
     {
-        await using var client = await ClientAsync(Owner);
-        await using var other = await ClientAsync(Owner);
+        var client = await ClientAsync(Owner);
+        var other = await ClientAsync(Owner, 2);
         var name = Name("race");
         await client.CallAsync("createRepo", new { name });
         var parent = (string)(await client.CallAsync("commit", new { name, files = Base64(Adapter(7)) }))["commit"]!;
@@ -204,10 +230,10 @@ public abstract class HubClientTests(HubClientTests.Fixture fixture)
     [Fact]
     public Task A_private_repository_does_not_exist_for_strangers() => Stack.RunAsync(async () =>
     {
-        await using var client = await ClientAsync(Owner);
-        await using var reader = await ClientAsync(Reader);
-        await using var stranger = await ClientAsync(Stranger);
-        await using var anonymous = await ClientAsync(Stack.Anonymous);
+        var client = await ClientAsync(Owner);
+        var reader = await ClientAsync(Reader);
+        var stranger = await ClientAsync(Stranger);
+        var anonymous = await ClientAsync(Stack.Anonymous);
         var name = Name("secret");
         await client.CallAsync("createRepo", new { name, isPrivate = true });
         await client.CallAsync("commit", new { name, files = Base64(Adapter(8)) });
@@ -228,11 +254,11 @@ public abstract class HubClientTests(HubClientTests.Fixture fixture)
     [Fact]
     public Task Who_may_not_write_is_told_so() => Stack.RunAsync(async () =>
     {
-        await using var client = await ClientAsync(Owner);
-        await using var reader = await ClientAsync(Reader);
-        await using var stranger = await ClientAsync(Stranger);
-        await using var anonymous = await ClientAsync(Stack.Anonymous);
-        await using var impostor = await ClientAsync(Stack.Caller("hf_" + new string('x', 37)));
+        var client = await ClientAsync(Owner);
+        var reader = await ClientAsync(Reader);
+        var stranger = await ClientAsync(Stranger);
+        var anonymous = await ClientAsync(Stack.Anonymous);
+        var impostor = await ClientAsync(Stack.Caller("hf_" + new string('x', 37)));
         var name = Name("mine");
         await client.CallAsync("createRepo", new { name });
         await client.CallAsync("commit", new { name, files = Base64(Adapter(9)) });
@@ -250,7 +276,7 @@ public abstract class HubClientTests(HubClientTests.Fixture fixture)
     [Fact]
     public Task A_deleted_repository_is_gone_and_its_name_free() => Stack.RunAsync(async () =>
     {
-        await using var client = await ClientAsync(Owner);
+        var client = await ClientAsync(Owner);
         var name = Name("gone");
         await client.CallAsync("createRepo", new { name });
         Assert.Equal(409, (await client.FailAsync("createRepo", new { name })).Status);
@@ -268,7 +294,7 @@ public abstract class HubClientTests(HubClientTests.Fixture fixture)
     [Fact]
     public Task Repositories_are_found_by_owner_words_and_tags_over_pages() => Stack.RunAsync(async () =>
     {
-        await using var client = await ClientAsync(Owner);
+        var client = await ClientAsync(Owner);
         var mark = RandomNumberGenerator.GetHexString(8, lowercase: true);
         string[] names = [.. Enumerable.Range(0, 3).Select(i => $"acme/find-{mark}-{i}")];
         foreach (var (name, index) in names.Select((n, i) => (n, i)))
@@ -290,7 +316,7 @@ public abstract class HubClientTests(HubClientTests.Fixture fixture)
     [Fact]
     public Task What_is_not_there_is_told_apart() => Stack.RunAsync(async () =>
     {
-        await using var client = await ClientAsync(Owner);
+        var client = await ClientAsync(Owner);
         var name = Name("errors");
         await client.CallAsync("createRepo", new { name });
         await client.CallAsync("commit", new { name, files = Base64(Adapter(12)) });
@@ -300,7 +326,7 @@ public abstract class HubClientTests(HubClientTests.Fixture fixture)
     [Fact]
     public Task Residuals_and_smaller_ranks_are_repositories_and_revisions() => Stack.RunAsync(async () =>
     {
-        await using var client = await ClientAsync(Owner);
+        var client = await ClientAsync(Owner);
         var (target, general, output, all) = (Name("target"), Name("general"), Name("residual"), Name("residuals"));
         foreach (var (name, seed) in new[] { (target, 13), (general, 14) })
         {

@@ -7,7 +7,7 @@ namespace Marketplace.Tests.Hub;
 /// <summary>With @huggingface/hub from npm.</summary>
 public sealed class NodeClientTests(HubClientTests.Fixture fixture) : HubClientTests(fixture), IClassFixture<HubClientTests.Fixture>
 {
-    private protected override Task<HubClient> ClientAsync(StackApi caller) => HubClient.NodeAsync(Stack.Address, caller.Key);
+    private protected override Task<HubClient> StartAsync(StackApi caller) => HubClient.NodeAsync(Stack.Address, caller.Key);
 
     private protected override async Task AssertMissingAsync(HubClient client, string name)
     {
@@ -23,7 +23,7 @@ public sealed class NodeClientTests(HubClientTests.Fixture fixture) : HubClientT
     [Fact]
     public Task A_part_of_a_file_is_downloaded_alone() => Stack.RunAsync(async () =>
     {
-        await using var client = await ClientAsync(Owner);
+        var client = await ClientAsync(Owner);
         var (name, files) = (Name("slice"), Adapter(30, rank: 64, width: 1024));
         await client.CallAsync("createRepo", new { name });
         await client.CallAsync("commit", new { name, files = Base64(files) });

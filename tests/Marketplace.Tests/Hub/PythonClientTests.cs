@@ -6,13 +6,9 @@ using Xunit;
 namespace Marketplace.Tests.Hub;
 
 /// <summary>With huggingface_hub, its command <c>hf</c>, transformers and PEFT, where the environment variable names a Python that has them.</summary>
-public sealed class PythonClientTests(HubClientTests.Fixture fixture) : HubClientTests(fixture), IClassFixture<HubClientTests.Fixture>, IDisposable
+public sealed class PythonClientTests(HubClientTests.Fixture fixture) : HubClientTests(fixture), IClassFixture<HubClientTests.Fixture>
 {
-    private readonly TemporaryFolder home = new();
-
-    public void Dispose() => home.Dispose();
-
-    private protected override Task<HubClient> ClientAsync(StackApi caller) => Task.FromResult(HubClient.Python(Stack.Address, caller.Key, home.Path));
+    private protected override Task<HubClient> StartAsync(StackApi caller) => Task.FromResult(HubClient.Python(Stack.Address, caller.Key, Home));
 
     private protected override async Task AssertMissingAsync(HubClient client, string name)
     {
@@ -27,8 +23,8 @@ public sealed class PythonClientTests(HubClientTests.Fixture fixture) : HubClien
     [Fact]
     public Task Versions_have_tags_and_repositories_become_private() => Stack.RunAsync(async () =>
     {
-        await using var client = await ClientAsync(Owner);
-        await using var stranger = await ClientAsync(Stranger);
+        var client = await ClientAsync(Owner);
+        var stranger = await ClientAsync(Stranger);
         var name = Name("tags");
         await client.CallAsync("createRepo", new { name });
         await client.CallAsync("createRepo", new { name, existOk = true });
@@ -71,7 +67,7 @@ public sealed class PythonClientTests(HubClientTests.Fixture fixture) : HubClien
     [Fact]
     public Task Peft_loads_an_adapter_by_its_name_a_smaller_rank_and_a_member_of_a_collection() => Stack.RunAsync(async () =>
     {
-        await using var client = await ClientAsync(Owner);
+        var client = await ClientAsync(Owner);
         string Sample(string name) => Path.Combine(Fixtures.Repository, "samples", name);
         var (copy, prose, residual, all) = (Name("copy"), Name("prose"), Name("residual"), Name("residuals"));
         foreach (var (name, sample) in new[] { (copy, "copy"), (prose, "prose") })
@@ -105,7 +101,7 @@ public sealed class PythonClientTests(HubClientTests.Fixture fixture) : HubClien
     [Fact]
     public Task Peft_pushes_what_it_has_in_memory_and_servers_find_what_they_load() => Stack.RunAsync(async () =>
     {
-        await using var client = await ClientAsync(Owner);
+        var client = await ClientAsync(Owner);
         string Sample(string name) => Path.Combine(Fixtures.Repository, "samples", name);
         var name = Name("pushed");
         await client.CallAsync("push", new { @base = Sample("base"), folder = Sample("library/sort"), name });
@@ -122,7 +118,7 @@ public sealed class PythonClientTests(HubClientTests.Fixture fixture) : HubClien
     private async Task<string> HfAsync(params string[] arguments)
     {
         const string Start = "from huggingface_hub.cli.hf import main; main()";
-        var info = HubClient.PythonInfo(Stack.Address, Owner.Key, home.Path, ["-c", Start, .. arguments]);
+        var info = HubClient.PythonInfo(Stack.Address, Owner.Key, Home, ["-c", Start, .. arguments]);
         info.RedirectStandardOutput = info.RedirectStandardError = true;
         using var process = Process.Start(info)!;
         var (output, errors) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());

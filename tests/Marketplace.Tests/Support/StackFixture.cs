@@ -14,7 +14,7 @@ public abstract class StackFixture : IAsyncLifetime
 
     public virtual async ValueTask InitializeAsync() => Stack = await Stack.StartAsync(await azurite.ConnectionStringAsync(), settings);
 
-    public async ValueTask DisposeAsync()
+    public virtual async ValueTask DisposeAsync()
     {
         if (Stack is not null)
             await Stack.DisposeAsync();
