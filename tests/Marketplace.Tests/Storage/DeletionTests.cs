@@ -216,8 +216,8 @@ public sealed class DeletionTests(AzuriteFixture azurite) : StorageTest(azurite)
             await Storage.Tags.AddAsync(Task1, "best", version.Number, Ct);
             await Storage.Repositories.AddAsync(new RepositoryRecord(Task1, false, Clock.GetUtcNow(), null, null, default), Ct);
             await Storage.Descendants.TaintAsync(Task1, version.Number, root.Adapter, Clock.GetUtcNow(), Ct);
-            var broken = Breaking(write);
-            var ended = await EndsAsync(() => broken.Deletion.DeleteAsync(Task1, "alice", Ct));
+            var broken = EndingProcess.At(Storage, Clock, write);
+            var ended = await EndingProcess.EndsAsync(() => broken.Deletion.DeleteAsync(Task1, "alice", Ct));
             interrupted += ended ? 1 : 0;
             // Before the mark nothing has happened; from then on it is gone, whoever finishes it.
             var marked = await Storage.Adapters.GetAsync(Task1, Ct) is null;
@@ -249,32 +249,5 @@ public sealed class DeletionTests(AzuriteFixture azurite) : StorageTest(azurite)
     {
         await PublishAsync(Request("alice/task", key));
         await Storage.Deletion.DeleteAsync(Task1, "alice", Ct);
-    }
-
-    private static async Task<bool> EndsAsync(Func<Task> work)
-    {
-        try
-        {
-            await work();
-            return false;
-        }
-        catch (ProcessEndedException)
-        {
-            return true;
-        }
-    }
-
-    // Another process, which ends at its nth write: that one does not arrive.
-    private MarketplaceStorage Breaking(int write) => new(
-        new StorageOptions { ConnectionString = Storage.Options.ConnectionString, Namespace = Storage.Options.Namespace, Transport = new HttpClientTransport(new HttpClient(new EndingHandler(write))) }, Clock);
-
-    private sealed class ProcessEndedException : Exception;
-
-    private sealed class EndingHandler(int write) : DelegatingHandler(new SocketsHttpHandler())
-    {
-        private int left = write;
-
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
-            request.Method != HttpMethod.Get && Interlocked.Decrement(ref left) <= 0 ? throw new ProcessEndedException() : base.SendAsync(request, cancellationToken);
     }
 }

@@ -101,8 +101,8 @@ public sealed class TakedownRaceTests(AzuriteFixture azurite) : StorageTest(azur
         var (down, up) = (0, 0);
         for (var write = 1; ; write++)
         {
-            var broken = Breaking(write);
-            var ended = await EndsAsync(() => TakeDownAsync(broken, DescendantPolicy.TakeDown));
+            var broken = EndingProcess.At(Storage, Clock, write);
+            var ended = await EndingProcess.EndsAsync(() => TakeDownAsync(broken, DescendantPolicy.TakeDown));
             down += ended ? 1 : 0;
             // Before the mark nothing has happened, and the sweep has nothing to finish.
             if (write % 2 == 0 || (await Storage.Adapters.GetAsync(Root, Ct))!.Takedown is null)
@@ -111,8 +111,8 @@ public sealed class TakedownRaceTests(AzuriteFixture azurite) : StorageTest(azur
                 await Storage.Sweep.SweepAsync(Clock.GetUtcNow(), Ct);
             Assert.Equal(["alice/root True", "bob/child True", "carol/grandchild True"], await StateAsync());
 
-            broken = Breaking(write);
-            var stopped = await EndsAsync(() => broken.Takedowns.RestoreAsync(Root, "root", Ct));
+            broken = EndingProcess.At(Storage, Clock, write);
+            var stopped = await EndingProcess.EndsAsync(() => broken.Takedowns.RestoreAsync(Root, "root", Ct));
             up += stopped ? 1 : 0;
             if (write % 2 == 0 || (await Storage.Adapters.GetAsync(Root, Ct))!.Takedown is { Restoring: false })
                 await Storage.Takedowns.RestoreAsync(Root, "root", Ct);
@@ -160,32 +160,5 @@ public sealed class TakedownRaceTests(AzuriteFixture azurite) : StorageTest(azur
         }
 
         return [.. state];
-    }
-
-    private static async Task<bool> EndsAsync(Func<Task> work)
-    {
-        try
-        {
-            await work();
-            return false;
-        }
-        catch (ProcessEndedException)
-        {
-            return true;
-        }
-    }
-
-    // Another process, which ends at its nth write: that one does not arrive.
-    private MarketplaceStorage Breaking(int write) => new(
-        new StorageOptions { ConnectionString = Storage.Options.ConnectionString, Namespace = Storage.Options.Namespace, Transport = new HttpClientTransport(new HttpClient(new EndingHandler(write))) }, Clock);
-
-    private sealed class ProcessEndedException : Exception;
-
-    private sealed class EndingHandler(int write) : DelegatingHandler(new SocketsHttpHandler())
-    {
-        private int left = write;
-
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
-            request.Method != HttpMethod.Get && Interlocked.Decrement(ref left) <= 0 ? throw new ProcessEndedException() : base.SendAsync(request, cancellationToken);
     }
 }
