@@ -69,7 +69,7 @@ public static class BuildLibrary
 
         if (items.Count == 0)
             return Problems.Conflict($"No cluster of the snapshot can be built. {string.Join(' ', skipped.Take(3).Select(s => $"{s.Label}: {s.Reason}"))}");
-        if (await CollectionRequests.CheckNamesAsync(storage, names, items.SelectMany(i => i.Inputs).Select(i => i.Version), cancellationToken) is { } taken)
+        if (await CollectionRequests.CheckNamesAsync(storage, names, items.SelectMany(i => i.Inputs).Select(i => i.Version), request.Output.Private, cancellationToken) is { } taken)
             return taken;
         var job = new CollectionJobRequest(
             CollectionJobRequest.Clusters, snapshot.BaseModel, template, collection.ToString(), request.Output.Private, [], items.ToImmutable(), [.. skipped], id);

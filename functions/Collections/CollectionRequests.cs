@@ -44,9 +44,10 @@ internal static class CollectionRequests
     /// <param name="storage">Where adapters are.</param>
     /// <param name="outputs">Each result's label and name.</param>
     /// <param name="inputs">What goes in, as <c>owner/name@number</c>.</param>
+    /// <param name="isPrivate">Whether the results are to be private.</param>
     /// <param name="cancellationToken">Stops.</param>
     public static async Task<ProblemHttpResult?> CheckNamesAsync(
-        MarketplaceStorage storage, IReadOnlyList<(string Label, AdapterId Name)> outputs, IEnumerable<string> inputs, CancellationToken cancellationToken)
+        MarketplaceStorage storage, IReadOnlyList<(string Label, AdapterId Name)> outputs, IEnumerable<string> inputs, bool isPrivate, CancellationToken cancellationToken)
     {
         if (outputs.GroupBy(o => o.Name).FirstOrDefault(g => g.Count() > 1) is { } twice)
         {
@@ -57,12 +58,16 @@ internal static class CollectionRequests
         var sources = inputs.Select(i => i.Split('@')[0]).ToHashSet(StringComparer.OrdinalIgnoreCase);
         if (outputs.FirstOrDefault(o => sources.Contains(o.Name.ToString())) is { Label: not null } same)
             return Problems.InvalidRequest("output.pattern", $"The pattern makes '{same.Name}', which is one of the inputs.");
-        var taken = new ConcurrentBag<string>();
+        var (taken, begun) = (new ConcurrentBag<string>(), new ConcurrentBag<string>());
         await Parallel.ForEachAsync(outputs, new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = cancellationToken }, async (output, ct) =>
         {
             if (await storage.Adapters.GetAsync(output.Name, ct) is { Main: not null, Summary.DerivedBy: null })
                 taken.Add(output.Name.ToString());
+            if (!isPrivate && await Lookup.BeginsPrivateAsync(storage, output.Name, ct))
+                begun.Add(output.Name.ToString());
         });
+        if (begun.Order(StringComparer.Ordinal).FirstOrDefault() is { } hidden)
+            return Problems.BegunPrivate(hidden);
         return taken.Order(StringComparer.Ordinal).FirstOrDefault() is { } trained
             ? Problems.Conflict($"'{trained}' is an adapter that was trained; results are not published as its next version. Another pattern gives other names.")
             : null;

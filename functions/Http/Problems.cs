@@ -43,6 +43,9 @@ public static class Problems
 
     public static ProblemHttpResult Conflict(string detail) => Create(409, "conflict", "The state does not allow this", detail);
 
+    public static ProblemHttpResult BegunPrivate(string adapter) =>
+        Conflict($"The repository '{adapter}' was created private; ask for a private result, or make the repository public.");
+
     public static ProblemHttpResult BaseMismatch(string detail) => Create(422, "base-mismatch", "The adapters do not belong to one known base model", detail);
 
     public static ProblemHttpResult NotMergeable(IReadOnlyList<IssueView> issues) =>

@@ -54,7 +54,7 @@ internal static class DerivationRequests
             if (await Lookup.OutputAsync(storage, requester.Caller, output, cancellationToken) is { } gone)
                 return (null, gone);
             if (recipe.Output is { Private: false } && requester.Owns(output) && await Lookup.BeginsPrivateAsync(storage, output, cancellationToken))
-                return (null, Problems.Conflict($"The repository '{output}' was created private; ask for a private result, or make the repository public."));
+                return (null, Problems.BegunPrivate(output.ToString()));
         }
 
         var resolver = new InputResolver(storage, requester);

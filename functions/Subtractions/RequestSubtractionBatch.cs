@@ -62,7 +62,7 @@ public static class RequestSubtractionBatch
             items.Add(new(target, output.Name, [new(target)]));
         }
 
-        if (await CollectionRequests.CheckNamesAsync(storage, names, [.. targets, .. general.Select(g => g.Name)], cancellationToken) is { } taken)
+        if (await CollectionRequests.CheckNamesAsync(storage, names, [.. targets, .. general.Select(g => g.Name)], request.Output.Private, cancellationToken) is { } taken)
             return taken;
         var job = new CollectionJobRequest(
             CollectionJobRequest.Residuals, baseModel!, template, collection.ToString(), request.Output.Private,

@@ -42,4 +42,18 @@ public sealed class HubFirstVersionTests(HubFirstVersionTests.Fixture fixture) :
         (await owner.SendAsync(HttpMethod.Post, "/merges", Recipe(false))).Problem(409, "conflict");
         Assert.Equal(202, (await owner.SendAsync(HttpMethod.Post, "/merges", Recipe(true))).Status);
     });
+
+    [Fact]
+    public Task Nor_do_the_public_results_of_a_batch() => stack.RunAsync(async () =>
+    {
+        var owner = await stack.AccountAsync("ann");
+        await owner.PublishedAsync("ann/target", StackAdapters.Files(3));
+        await owner.PublishedAsync("ann/general", StackAdapters.Files(4));
+        Assert.Equal(200, (await owner.AtAsync(HttpMethod.Post, "/api/repos/create", new JsonObject { ["name"] = "target-clean", ["private"] = true })).Status);
+        SubtractionBatchRequest Batch(bool isPrivate) => new([new("ann/general", 1)], new("ann/clean", "{name}-clean", isPrivate), Targets: ["ann/target"]);
+        Assert.Contains("ann/target-clean", (await owner.SendAsync(HttpMethod.Post, "/subtractions/batch", Batch(false))).Problem(409, "conflict").Detail, StringComparison.Ordinal);
+        var job = await owner.EndedAsync((await owner.PostAsync<JobView>("/subtractions/batch", Batch(true), 202)).JobId);
+        Assert.Equal("succeeded", job.Status);
+        Assert.True((await owner.GetAsync<AdapterView>("/adapters/ann/target-clean")).Private);
+    });
 }
