@@ -19,16 +19,11 @@ public sealed class AdapterDeletionTests(AdapterDeletionTests.Fixture fixture) :
 
     private readonly Stack stack = fixture.Stack;
 
-    public sealed class Fixture(AzuriteFixture azurite) : StackFixture(azurite, new StackSettings())
+    public sealed class Fixture(AzuriteFixture azurite) : TwoAccountsFixture(azurite, new StackSettings())
     {
-        internal StackApi Ann { get; private set; } = null!;
-
-        internal StackApi Bob { get; private set; } = null!;
-
         public override async ValueTask InitializeAsync()
         {
             await base.InitializeAsync();
-            (Ann, Bob) = (await Stack.AccountAsync("ann"), await Stack.AccountAsync("bob"));
             await Stack.Storage.EvaluationSets.PublishAsync(AdapterId.Parse("ann/set"), TrainedFixture.Set("copy"), false, "ann");
             await Bob.PublishedAsync("bob/own", StackAdapters.Files(2));
         }

@@ -16,18 +16,7 @@ public sealed class HubCommitTests(HubCommitTests.Fixture fixture) : IClassFixtu
 
     private readonly Stack stack = fixture.Stack;
 
-    public sealed class Fixture(AzuriteFixture azurite) : StackFixture(azurite, new StackSettings())
-    {
-        internal StackApi Ann { get; private set; } = null!;
-
-        internal StackApi Bob { get; private set; } = null!;
-
-        public override async ValueTask InitializeAsync()
-        {
-            await base.InitializeAsync();
-            (Ann, Bob) = (await Stack.AccountAsync("ann"), await Stack.AccountAsync("bob"));
-        }
-    }
+    public sealed class Fixture(AzuriteFixture azurite) : TwoAccountsFixture(azurite, new StackSettings());
 
     private StackApi Ann => fixture.Ann;
 

@@ -14,18 +14,7 @@ public sealed class HubLfsTests(HubLfsTests.Fixture fixture) : IClassFixture<Hub
 
     private readonly Stack stack = fixture.Stack;
 
-    public sealed class Fixture(AzuriteFixture azurite) : StackFixture(azurite, new StackSettings { Environment = new Dictionary<string, string> { ["Marketplace__MaxFileBytes"] = "20000000" } })
-    {
-        internal StackApi Ann { get; private set; } = null!;
-
-        internal StackApi Bob { get; private set; } = null!;
-
-        public override async ValueTask InitializeAsync()
-        {
-            await base.InitializeAsync();
-            (Ann, Bob) = (await Stack.AccountAsync("ann"), await Stack.AccountAsync("bob"));
-        }
-    }
+    public sealed class Fixture(AzuriteFixture azurite) : TwoAccountsFixture(azurite, new StackSettings { Environment = new Dictionary<string, string> { ["Marketplace__MaxFileBytes"] = "20000000" } });
 
     private StackApi Ann => fixture.Ann;
 

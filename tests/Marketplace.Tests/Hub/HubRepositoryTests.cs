@@ -12,21 +12,10 @@ public sealed class HubRepositoryTests(HubRepositoryTests.Fixture fixture) : ICl
 {
     private readonly Stack stack = fixture.Stack;
 
-    public sealed class Fixture(AzuriteFixture azurite) : StackFixture(azurite, new StackSettings
+    public sealed class Fixture(AzuriteFixture azurite) : TwoAccountsFixture(azurite, new StackSettings
     {
         Environment = new Dictionary<string, string> { ["Marketplace__HubRepositories"] = "5", ["Marketplace__Limits__TrustedProxies"] = "1" },
-    })
-    {
-        internal StackApi Ann { get; private set; } = null!;
-
-        internal StackApi Bob { get; private set; } = null!;
-
-        public override async ValueTask InitializeAsync()
-        {
-            await base.InitializeAsync();
-            (Ann, Bob) = (await Stack.AccountAsync("ann"), await Stack.AccountAsync("bob"));
-        }
-    }
+    });
 
     private StackApi Ann => fixture.Ann;
 
